@@ -1,0 +1,36 @@
+/** The statements that an EC2 instance needs whatever program it runs. */
+import type { Statement } from "./role";
+
+/** Session Manager instead of SSH: what the SSM agent needs for sessions, and no more. */
+export function sessionManager(): Statement {
+  return {
+    sid: "SessionManager",
+    actions: [
+      "ssm:UpdateInstanceInformation",
+      "ssmmessages:CreateControlChannel",
+      "ssmmessages:CreateDataChannel",
+      "ssmmessages:OpenControlChannel",
+      "ssmmessages:OpenDataChannel",
+    ],
+    resources: ["*"],
+    wildcardReason: "These actions of the SSM agent have no resource-level permissions.",
+  };
+}
+
+/** Writing one log group's streams, as the CloudWatch agent does. */
+export function shipLogs(logGroupArn: string): Statement {
+  return {
+    sid: "ShipLogs",
+    actions: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+    resources: [logGroupArn, `${logGroupArn}:log-stream:*`],
+  };
+}
+
+/** Fetching a program's artifacts: all versions, since an instance that replaces another may be asked for the previous one. */
+export function fetchArtifact(artifactsBucketArn: string, program: string): Statement {
+  return {
+    sid: "FetchArtifact",
+    actions: ["s3:GetObject"],
+    resources: [`${artifactsBucketArn}/programs/${program}/*`],
+  };
+}

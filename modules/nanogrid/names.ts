@@ -1,0 +1,6 @@
+/** Physical names that more than one of NanoGrid's stacks must know before the other exists. */
+
+/** The workers' role: the archive trusts it, the workers' stack creates it. */
+export const WORKER_ROLE = "nanogrid_worker_role";
+/** The workers' auto-scaling group: its role may act on it, and its launch template comes first. */
+export const WORKER_GROUP = "nanogrid-worker-asg";

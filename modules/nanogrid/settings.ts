@@ -1,0 +1,302 @@
+/** Settings of the NanoGrid function service. The defaults are the deployed values. */
+import { z } from "zod";
+import { containsCidr, overlappingCidrs } from "../platform/cidr";
+
+const cidr = z.cidrv4("an IPv4 range in CIDR notation such as 10.0.0.0/16");
+const zone = z
+  .string()
+  .regex(/^[a-z]$/, "the letter of an availability zone in the region, such as a")
+  .describe("Letter of the availability zone within the region.");
+const instanceType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type such as t3.small");
+const amiId = z
+  .string()
+  .regex(/^ami-[0-9a-f]{8,17}$/, "an AMI id such as ami-0123456789abcdef0")
+  .optional();
+const nameSuffix = z
+  .string()
+  .regex(/^$|^[a-z0-9][a-z0-9-]{0,19}$/, "empty, or up to 20 lower-case letters, digits and hyphens")
+  .default("");
+const retentionDays = z
+  .union(
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653].map(
+      (days) => z.literal(days),
+    ),
+  )
+  .default(30)
+  .describe("Days that CloudWatch keeps the logs: one of the values CloudWatch Logs offers.");
+
+const subnet = (cidrDefault: string, zoneDefault: string, purpose: string) =>
+  z
+    .strictObject({
+      cidr: cidr.default(cidrDefault).describe("Address range, inside the VPC's."),
+      zone: zone.default(zoneDefault),
+    })
+    .prefault({})
+    .describe(purpose);
+
+const network = z
+  .strictObject({
+    cidr: cidr.default("10.0.0.0/16").describe("Address range of `nanogrid-vpc`."),
+    subnets: z
+      .strictObject({
+        public1: subnet("10.0.1.0/24", "a", "Public 1: controller, NAT gateway."),
+        public2: subnet("10.0.2.0/24", "c", "Public 2: controller."),
+        privateApp: subnet("10.0.10.0/24", "a", "Private App: reserved."),
+        privateData1: subnet("10.0.20.0/24", "a", "Private Data 1: workers, Redis, AI node."),
+        privateData2: subnet("10.0.21.0/24", "c", "Private Data 2: workers."),
+      })
+      .prefault({})
+      .describe("The five subnets."),
+    natPerZone: z
+      .boolean()
+      .default(false)
+      .describe(
+        "A NAT gateway in each zone instead of one in Public 1: no cross-zone dependency, at the price of a second gateway.",
+      ),
+    flowLogsRetentionDays: retentionDays,
+  })
+  .superRefine((value, ctx) => {
+    const subnets = Object.entries(value.subnets);
+    for (const [name, { cidr: range }] of subnets) {
+      if (!containsCidr(value.cidr, range)) {
+        ctx.addIssue({
+          code: "custom",
+          path: ["subnets", name, "cidr"],
+          message: `${range} is outside of the VPC's ${value.cidr}. Choose a range inside it.`,
+        });
+      }
+    }
+    for (const [first, second] of overlappingCidrs(subnets.map(([name, { cidr: range }]) => ({ name, cidr: range })))) {
+      ctx.addIssue({
+        code: "custom",
+        path: ["subnets", second.name, "cidr"],
+        message: `${second.cidr} overlaps subnets.${first.name} (${first.cidr}). Give each subnet a range of its own.`,
+      });
+    }
+  });
+
+const data = z.strictObject({
+  bucketSuffix: nameSuffix.describe(
+    "Appended with a hyphen to the buckets' names, since S3 names are global. Set it when a name is taken.",
+  ),
+  queue: z
+    .strictObject({
+      visibilityTimeoutSeconds: z
+        .int()
+        .min(10)
+        .max(43200)
+        .default(60)
+        .describe("How long a received message stays hidden unless extended."),
+      maxReceiveCount: z
+        .int()
+        .min(1)
+        .max(1000)
+        .default(5)
+        .describe("Receives after which a message goes to the dead-letter queue."),
+      retentionSeconds: z
+        .int()
+        .min(60)
+        .max(1209600)
+        .default(1209600)
+        .describe("How long a message is kept, in both queues (14 days)."),
+    })
+    .prefault({})
+    .describe("`nanogrid-task-queue` and its dead-letter queue."),
+  redis: z
+    .strictObject({
+      nodeType: z
+        .string()
+        .regex(/^cache\.[a-z0-9]+\.[a-z0-9]+$/, "an ElastiCache node type such as cache.t3.micro")
+        .default("cache.t3.micro")
+        .describe("ElastiCache node type."),
+      engineVersion: z
+        .string()
+        .regex(/^7\.\d$/, "a Redis 7 version such as 7.1")
+        .default("7.1")
+        .describe("Redis engine version."),
+      replicas: z
+        .int()
+        .min(0)
+        .max(5)
+        .default(0)
+        .describe("Replicas beside the primary; with one or more, failover is automatic."),
+      port: z.int().min(1024).max(65535).default(6379).describe("TCP port."),
+    })
+    .prefault({})
+    .describe("`nanogrid-redis`."),
+});
+
+const archive = z.strictObject({
+  enabled: z.boolean().default(true).describe("Whether finished code is archived in Google Cloud Storage."),
+  bucketSuffix: nameSuffix.describe("Appended with a hyphen to `nanogird_gcp_bucket`, since bucket names are global."),
+  nearlineAfterDays: z.int().min(1).default(30).describe("Age at which an object moves to Nearline."),
+  coldlineAfterDays: z.int().min(1).default(90).describe("Age at which an object moves to Coldline."),
+  archiveAfterDays: z.int().min(1).default(365).describe("Age at which an object moves to Archive."),
+});
+
+const controllers = z.strictObject({
+  instanceType: instanceType.default("t3.small").describe("EC2 instance type."),
+  count: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(2)
+    .describe("Controllers: min and max of the group, spread over the public subnets."),
+  amiId: amiId.describe("AMI instead of the current Ubuntu LTS of Canonical's SSM parameter."),
+  port: z.int().min(1024).max(65535).default(8080).describe("TCP port that Express listens on."),
+  sshCidrs: z
+    .array(cidr)
+    .default([])
+    .describe("Ranges that may reach port 22. Empty: Session Manager only. The original deployment had 0.0.0.0/0."),
+  certificateArn: z
+    .string()
+    .regex(/^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/.+$/, "the ARN of an ACM certificate")
+    .optional()
+    .describe("ACM certificate: with it the load balancer serves 443 and redirects 80."),
+  rateLimitPer5Minutes: z
+    .int()
+    .min(10)
+    .max(2_000_000_000)
+    .default(1000)
+    .describe("Requests of one IP address in 5 minutes, over which WAF blocks it."),
+  maxBodyBytes: z
+    .int()
+    .min(1)
+    .default(1024 ** 3)
+    .describe("Body size over which WAF blocks by Content-Length (1 GB)."),
+  uploadMaxBytes: z
+    .int()
+    .min(1024)
+    .default(50 * 1024 ** 2)
+    .describe("Largest upload that the controller itself accepts."),
+  idleTimeoutSeconds: z.int().min(1).max(4000).default(4000).describe("Idle timeout of the load balancer."),
+  syncMaxWaitSeconds: z
+    .int()
+    .min(1)
+    .max(3500)
+    .default(3500)
+    .describe("Longest wait of a synchronous call; beyond it the answer is 202 with the job."),
+  deregistrationDelaySeconds: z
+    .int()
+    .min(0)
+    .max(3600)
+    .default(3600)
+    .describe("How long a leaving controller may finish its calls."),
+  logRetentionDays: retentionDays,
+});
+
+const workers = z
+  .strictObject({
+    instanceType: instanceType.default("t3.small").describe("EC2 instance type."),
+    min: z.int().min(0).max(1000).default(2).describe("Fewest workers."),
+    desired: z.int().min(0).max(1000).default(2).describe("Workers at creation; scaling owns the number afterwards."),
+    max: z.int().min(1).max(1000).default(5).describe("Most workers."),
+    amiId: amiId.describe("AMI instead of the current Amazon Linux 2023 of the SSM public parameter."),
+    rootVolumeGib: z.int().min(8).max(16384).default(30).describe("Size of the encrypted gp3 root volume."),
+    scaling: z
+      .enum(["depth", "backlog"])
+      .default("depth")
+      .describe(
+        "`depth`: alarms on the queue's depth add and remove one. `backlog`: target tracking on messages per worker.",
+      ),
+    acceptedLatencySeconds: z
+      .int()
+      .min(1)
+      .default(60)
+      .describe("For `backlog`: the wait in the queue that users accept."),
+    meanJobSeconds: z.number().positive().default(6).describe("For `backlog`: mean duration of a job."),
+    spot: z
+      .strictObject({
+        enabled: z.boolean().default(false).describe("Whether the group mixes spot instances in."),
+        instanceTypes: z
+          .array(instanceType)
+          .min(1)
+          .default(["t3.small", "t3a.small", "t2.small"])
+          .describe("Types to choose from."),
+        onDemandBase: z.int().min(0).default(1).describe("On-demand instances before any spot instance."),
+        onDemandPercentageAboveBase: z
+          .int()
+          .min(0)
+          .max(100)
+          .default(0)
+          .describe("Share of on-demand instances above the base."),
+      })
+      .prefault({})
+      .describe("Spot instances."),
+    logRetentionDays: retentionDays,
+  })
+  .superRefine((value, ctx) => {
+    if (value.max < value.min) {
+      ctx.addIssue({
+        code: "custom",
+        path: ["max"],
+        message: `${value.max} is below min (${value.min}). Raise max or lower min in cdktf.json.`,
+      });
+    } else if (value.desired < value.min || value.desired > value.max) {
+      ctx.addIssue({
+        code: "custom",
+        path: ["desired"],
+        message: `${value.desired} is outside of min (${value.min}) to max (${value.max}). Choose a number between them.`,
+      });
+    }
+  });
+
+const ai = z.strictObject({
+  enabled: z.boolean().default(true).describe("Whether the private model server exists."),
+  instanceType: instanceType.default("t3.large").describe("EC2 instance type; a g-type puts the node on a GPU."),
+  amiId: amiId.describe(
+    "AMI instead of the current Amazon Linux 2023 (or, on a GPU type, the Deep Learning base AMI).",
+  ),
+  privateIp: z.ipv4().default("10.0.20.100").describe("Fixed address in Private Data 1."),
+  port: z.int().min(1024).max(65535).default(11434).describe("Ollama's TCP port."),
+  models: z
+    .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._:/-]*$/, "a model name of Ollama's library such as llama3.2:3b"))
+    .min(1)
+    .default(["llama3.2:3b"])
+    .describe("Models that the node pulls."),
+  ollama: z
+    .strictObject({
+      version: z
+        .string()
+        .regex(/^\d+\.\d+\.\d+$/, "a release such as 0.8.0")
+        .default("0.8.0")
+        .describe("Release of Ollama."),
+      sha256: z
+        .string()
+        .regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")
+        .default("a0b6d2a8f172fd2c046287efdc1b249cd4ec7498dedd86eeefa2118b88fed985")
+        .describe("SHA-256 of that release's ollama-linux-amd64.tgz, from its sha256sum.txt."),
+    })
+    .prefault({})
+    .describe("The pinned Ollama. Change both together."),
+  modelVolumeGib: z.int().min(10).max(16384).default(50).describe("Size of the volume that holds the models."),
+  logRetentionDays: retentionDays,
+});
+
+const observability = z.strictObject({
+  alarmEmails: z
+    .array(z.email())
+    .default([])
+    .describe("Addresses that the alarm topic writes to; each must confirm once."),
+  oldestMessageSeconds: z
+    .int()
+    .min(60)
+    .default(900)
+    .describe("Age of the oldest waiting message that raises an alarm."),
+  errorRatePercent: z.number().min(0).max(100).default(5).describe("Share of 5xx answers that raises an alarm."),
+  redisMemoryPercent: z.number().min(1).max(100).default(80).describe("Redis memory in use that raises an alarm."),
+});
+
+/** The section `nanogrid` of an environment. */
+export const nanogridSettings = z.strictObject({
+  network: network.prefault({}).describe("Stack nanogrid-network."),
+  data: data.prefault({}).describe("Stack nanogrid-data."),
+  archive: archive.prefault({}).describe("Stack nanogrid-archive."),
+  controllers: controllers.prefault({}).describe("Stack nanogrid-controllers."),
+  workers: workers.prefault({}).describe("Stack nanogrid-workers."),
+  ai: ai.prefault({}).describe("Stack nanogrid-ai."),
+  observability: observability.prefault({}).describe("Stack nanogrid-observability."),
+});
+
+/** NanoGrid's settings with every default filled in. */
+export type NanogridSettings = z.output<typeof nanogridSettings>;

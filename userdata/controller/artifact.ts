@@ -1,0 +1,37 @@
+/** The controller as an artifact: one bundled file, what PM2 reads, and nothing else. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Artifact, buildArtifact, filesBelow } from "../../modules/platform/artifact";
+
+const FOLDER = "userdata/controller";
+const PM2_CONFIG = "ecosystem.config.cjs";
+/** Pins what the bundle takes in from dependencies. */
+const LOCK = "package-lock.json";
+
+/** Builds the controller. */
+export function controllerArtifact(): Artifact {
+  const sources = filesBelow(FOLDER, (path) => path.startsWith("src/") || path === PM2_CONFIG);
+  return buildArtifact("controller", [...sources, { path: LOCK, content: readFileSync(LOCK) }], () => [
+    { path: "controller.js", content: bundle() },
+    { path: PM2_CONFIG, content: readFileSync(join(FOLDER, PM2_CONFIG)) },
+  ]);
+}
+
+function bundle(): Uint8Array {
+  // Loaded only when there is something to build: most synths have nothing.
+  const { buildSync } = require("esbuild") as typeof import("esbuild");
+  const { outputFiles } = buildSync({
+    entryPoints: [join(FOLDER, "src", "main.ts")],
+    bundle: true,
+    platform: "node",
+    target: "node22",
+    format: "cjs",
+    legalComments: "none",
+    write: false,
+  });
+  const [file] = outputFiles;
+  if (!file) {
+    throw new Error(`${FOLDER}: esbuild gave no output.`);
+  }
+  return file.contents;
+}

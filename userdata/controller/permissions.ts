@@ -1,0 +1,59 @@
+/** What the controller may do: the IAM statements and the Redis access that it needs, and nothing besides. */
+import type { Statement } from "../../constructs/role";
+
+/** ARNs of what the controller uses. */
+export interface ControllerResources {
+  /** Bucket of the functions' code and large inputs. */
+  readonly codeBucket: string;
+  /** Bucket of the files that functions leave. */
+  readonly userDataBucket: string;
+  readonly functionsTable: string;
+  readonly jobsTable: string;
+  readonly apiKeysTable: string;
+  readonly queue: string;
+  /** Redis replication group. @default - Redis without IAM authentication */
+  readonly redisReplicationGroup?: string;
+  /** Redis user of the controllers; goes with `redisReplicationGroup`. @default - Redis without IAM authentication */
+  readonly redisUser?: string;
+}
+
+/** Redis ACL rules of the controller: the keys and channels of docs/protocol.md, nothing administrative. */
+export const CONTROLLER_REDIS_ACCESS =
+  "on ~nanogrid:* &nanogrid:* -@all +@connection +get +set +subscribe +unsubscribe +ping +info";
+
+/** The statements of the controller's role. */
+export function controllerPermissions(arns: ControllerResources): readonly Statement[] {
+  const {
+    codeBucket,
+    userDataBucket,
+    functionsTable,
+    jobsTable,
+    apiKeysTable,
+    queue,
+    redisReplicationGroup,
+    redisUser,
+  } = arns;
+  const statements: Statement[] = [
+    {
+      sid: "CodeAndInputs",
+      actions: ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
+      resources: [`${codeBucket}/*`],
+    },
+    { sid: "OutputFiles", actions: ["s3:GetObject"], resources: [`${userDataBucket}/*`] },
+    {
+      sid: "FunctionsAndJobs",
+      actions: ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"],
+      resources: [functionsTable, jobsTable, `${functionsTable}/index/by-tenant`, `${jobsTable}/index/by-tenant`],
+    },
+    { sid: "ApiKeys", actions: ["dynamodb:GetItem"], resources: [apiKeysTable] },
+    { sid: "Queue", actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: [queue] },
+  ];
+  if (redisReplicationGroup && redisUser) {
+    statements.push({
+      sid: "Redis",
+      actions: ["elasticache:Connect"],
+      resources: [redisReplicationGroup, redisUser],
+    });
+  }
+  return statements;
+}

@@ -1,0 +1,35 @@
+/**
+ * Makes an API key and prints it, once: `create-key --tenant default --role admin --name "first key"`.
+ * Reads AWS_REGION, API_KEYS_TABLE and, for a stand-in, AWS_ENDPOINT_URL from the environment.
+ */
+import { parseArgs } from "node:util";
+import { createDynamo } from "./aws";
+import { createKey, type Role } from "./keys";
+import { readKeySettings } from "./settings";
+
+const USAGE = 'Usage: create-key --tenant <tenant> --role admin|user --name "<what for>"';
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      tenant: { type: "string", default: "default" },
+      role: { type: "string", default: "user" },
+      name: { type: "string", default: "" },
+    },
+  });
+  const settings = readKeySettings(process.env);
+  const dynamo = createDynamo(settings);
+  try {
+    const { tenant, name } = values;
+    const key = await createKey(dynamo, settings.apiKeysTable, { tenant, name, role: values.role as Role });
+    process.stderr.write(`Key of tenant ${tenant} (${values.role}, ${name}). It is shown this once:\n`);
+    process.stdout.write(`${key}\n`);
+  } finally {
+    dynamo.destroy();
+  }
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`No key was made. ${error instanceof Error ? error.message : String(error)}\n${USAGE}\n`);
+  process.exitCode = 1;
+});

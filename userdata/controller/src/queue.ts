@@ -1,0 +1,48 @@
+/** The work queue: see docs/protocol.md for the message. */
+import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { withRaw } from "./json";
+
+/** What a worker needs to run one job; the input comes besides, as JSON. */
+export interface JobMessage {
+  readonly schema: 1;
+  readonly job_id: string;
+  readonly tenant: string;
+  readonly function_id: string;
+  readonly function_version: number;
+  readonly runtime: string;
+  readonly handler: string;
+  /** The zip as base64 when it has at most 32 KiB. */
+  readonly code: string | null;
+  readonly code_key: string;
+  readonly code_sha256: string;
+  /** Where the input is in the code bucket when it has over 128 KiB. */
+  readonly input_key: string | null;
+  /** Seconds. */
+  readonly timeout_s: number | null;
+  /** MiB. */
+  readonly memory_mb: number;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly egress: boolean;
+  readonly enqueued_at: string;
+  readonly deadline: string | null;
+  readonly traceparent: string | null;
+}
+
+export class WorkQueue {
+  constructor(
+    private readonly sqs: SQSClient,
+    private readonly queueUrl: string,
+  ) {}
+
+  /**
+   * Sends a job. Resolves when the queue has stored it.
+   * @param inputJson the event as JSON, passed on byte for byte; `null` when there is none or it is in the bucket
+   */
+  async send(message: JobMessage, inputJson: string): Promise<void> {
+    const body = withRaw(message, "input", inputJson)
+      // SQS refuses two characters that JSON allows. They can only be inside of texts, where the escape means the same.
+      .replaceAll("\uFFFE", "\\uFFFE")
+      .replaceAll("\uFFFF", "\\uFFFF");
+    await this.sqs.send(new SendMessageCommand({ QueueUrl: this.queueUrl, MessageBody: body }));
+  }
+}

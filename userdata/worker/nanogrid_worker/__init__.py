@@ -1,0 +1,1 @@
+"""NanoGrid's worker: takes jobs from the queue and runs each function in a sandbox of its own."""

@@ -1,0 +1,44 @@
+"""Clients of AWS, all with timeouts and bounded retries. AWS_ENDPOINT_URL points them at a stand-in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from nanogrid_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+_READ_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Aws:
+    """The clients that the worker uses. All are safe to share between threads."""
+
+    sqs: SQSClient
+    s3: S3Client
+    dynamodb: DynamoDBClient
+
+
+def connect(settings: Settings) -> Aws:
+    """Makes the clients. Connects to nothing yet."""
+    session = boto3.Session(region_name=settings.aws_region)
+    config = Config(
+        connect_timeout=5,
+        read_timeout=_READ_TIMEOUT_S + settings.poll_wait_s,
+        retries={"mode": "standard", "total_max_attempts": 4},
+        # More than one thread per job talks: the job's own, its heartbeat, and the archive's.
+        max_pool_connections=settings.concurrency * 2 + 4,
+    )
+    return Aws(
+        sqs=session.client("sqs", config=config),
+        s3=session.client("s3", config=config),
+        dynamodb=session.client("dynamodb", config=config),
+    )

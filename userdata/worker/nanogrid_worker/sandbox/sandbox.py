@@ -1,0 +1,205 @@
+"""One run in one container: start, speak with the runner, remove. Nothing is shared between two runs."""
+
+import contextlib
+import json
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+from nanogrid_worker.errors import Aborted, InfrastructureError
+from nanogrid_worker.log import logger
+from nanogrid_worker.outputs import Outputs, OutputsRefused
+from nanogrid_worker.results import EXIT_CODES, MAX_LOG_BYTES, MAX_OUTPUT_BYTES, MAX_TEXT_BYTES, Outcome
+from nanogrid_worker.sandbox.engine import Engine, Spec
+from nanogrid_worker.sandbox.frames import BadFrame, EndOfFrames, Frame, Frames, OutOfTime
+
+_CONNECT_TIMEOUT_S = 30
+_LOOK_EVERY_S = 1
+# The runner keeps the time limit; the worker does if the runner cannot. Sending the files falls into it.
+_GRACE_S = 10
+
+log = logger(__name__)
+
+_FROM_RUNNER = EXIT_CODES - {"infrastructure", "cancelled"}
+
+
+class Sandbox:
+    """A started container and the connection with its runner.
+
+    Args:
+        engine: where containers come from.
+        run_dir: folder for the socket's folder.
+        work_dir: folder for files on their way out.
+        image, code, memory_mb, job_id: see Spec.
+    """
+
+    def __init__(
+        self, engine: Engine, run_dir: Path, work_dir: Path, *, image: str, code: Path, memory_mb: int, job_id: str
+    ) -> None:
+        self._engine = engine
+        self._aborted = threading.Event()
+        self._closing = contextlib.ExitStack()
+        with contextlib.ExitStack() as stack:
+            sockets = Path(tempfile.mkdtemp(prefix="run-", dir=run_dir))
+            stack.callback(shutil.rmtree, sockets)
+            sockets.chmod(0o755)
+            self._files = Path(tempfile.mkdtemp(prefix="files-", dir=work_dir))
+            stack.callback(shutil.rmtree, self._files)
+            listener = stack.enter_context(_listen(sockets / "runner.sock"))
+            self._container = engine.start(
+                Spec(image=image, code=code, sockets=sockets, memory_mb=memory_mb, job_id=job_id)
+            )
+            stack.callback(engine.remove, self._container)
+            self._frames = self._accept(listener)
+            stack.callback(self._frames.close)
+            # One connection is all there is: what the function connects later, nobody answers.
+            listener.close()
+            self._closing = stack.pop_all()
+
+    def run(self, job: dict[str, Any], timeout_s: float | None) -> tuple[Outcome, Outputs]:
+        """Runs one job, given as the payload of its J frame.
+
+        Raises:
+            Aborted: abort() was called.
+            InfrastructureError: the container died of something else than the function.
+        """
+        log_tail = LogTail()
+        outputs = Outputs(self._files)
+        started = time.monotonic()
+        deadline = None if timeout_s is None else started + timeout_s + _GRACE_S
+        try:
+            payload = {**job, "deadline_s": timeout_s, "max_output_bytes": MAX_OUTPUT_BYTES}
+            self._frames.send(
+                b"J", json.dumps(payload, ensure_ascii=False).encode("utf-8", "backslashreplace"), _GRACE_S
+            )
+            outcome = self._listen_until_result(log_tail, outputs, deadline)
+        except OutOfTime:
+            outcome = Outcome("timeout", "The function did not end within its time limit.")
+        except (OutputsRefused, BadFrame) as error:
+            outputs.discard()
+            outcome = Outcome("output_too_large", str(error))
+        except EndOfFrames:
+            if self._aborted.is_set():
+                raise Aborted from None
+            outcome = self._after_death()
+        finally:
+            outputs.close()
+        elapsed_ms = (time.monotonic() - started) * 1000
+        return log_tail.added_to(outcome, elapsed_ms), outputs
+
+    def abort(self) -> None:
+        """Stops a run from another thread."""
+        self._aborted.set()
+        self._frames.hang_up()
+
+    def close(self) -> None:
+        """Removes the container and all that belongs to it."""
+        self._closing.close()
+
+    def _accept(self, listener: socket.socket) -> Frames:
+        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                return Frames(listener.accept()[0])
+            code = self._engine.exit_code(self._container)
+            if code is not None:
+                raise InfrastructureError(f"the runner ended with code {code} before it connected")
+        raise InfrastructureError(f"the runner did not connect within {_CONNECT_TIMEOUT_S} s")
+
+    def _listen_until_result(self, log_tail: "LogTail", outputs: Outputs, deadline: float | None) -> Outcome:
+        while True:
+            frame = self._frames.receive(deadline)
+            match frame.kind:
+                case b"L":
+                    log_tail.add(frame.payload)
+                case b"F":
+                    header = frame.json()
+                    outputs.announce(header.get("name"), header.get("bytes"))
+                case b"B":
+                    outputs.take(frame.payload)
+                case b"R":
+                    return _outcome(frame)
+                case _:
+                    raise BadFrame(f"unknown frame {frame.kind!r}")
+
+    def _after_death(self) -> Outcome:
+        if self._engine.was_out_of_memory(self._container):
+            return Outcome("out_of_memory", "The function used more memory than its limit.")
+        return Outcome("exception", "The function ended the sandbox before it had a result.")
+
+
+class LogTail:
+    """The end of a run's log, at most MAX_LOG_BYTES."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+        self._truncated = False
+
+    def add(self, data: bytes) -> None:
+        """Adds what was printed, dropping from the front what is too much."""
+        self._chunks.append(data)
+        self._size += len(data)
+        while self._size - len(self._chunks[0]) >= MAX_LOG_BYTES:
+            self._size -= len(self._chunks.popleft())
+            self._truncated = True
+
+    def added_to(self, outcome: Outcome, elapsed_ms: float) -> Outcome:
+        """The outcome with the log, and with a duration that cannot be longer than what passed."""
+        logs = b"".join(self._chunks)
+        known = 0 < outcome.duration_ms <= elapsed_ms
+        return Outcome(
+            **{
+                **vars(outcome),
+                "logs": logs[-MAX_LOG_BYTES:],
+                "logs_truncated": self._truncated or len(logs) > MAX_LOG_BYTES,
+                "duration_ms": outcome.duration_ms if known else elapsed_ms,
+            }
+        )
+
+
+def _outcome(frame: Frame) -> Outcome:
+    report = frame.json()
+    code = report.get("reason")
+    if code not in _FROM_RUNNER or report.get("ok") is not (code == "ok"):
+        raise BadFrame(f"the result has the reason {str(code)[:50]!r}")
+    output = report.get("output")
+    encoded = json.dumps(output, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+    if len(encoded) > MAX_OUTPUT_BYTES:
+        raise BadFrame(f"The output has {len(encoded)} bytes as JSON; {MAX_OUTPUT_BYTES} are allowed.")
+    error = report.get("error")
+    return Outcome(
+        code=code,
+        message=_text(report.get("message")),
+        output=output if code == "ok" else None,
+        error={key: _text(error.get(key)) for key in ("type", "message", "traceback")}
+        if isinstance(error, dict)
+        else None,
+        duration_ms=_number(report.get("duration_ms")),
+        peak_memory_mb=_number(report.get("peak_memory_mb")) or None,
+    )
+
+
+def _text(value: object) -> str:
+    return (
+        value.encode("utf-8", "replace")[-MAX_TEXT_BYTES:].decode("utf-8", "ignore") if isinstance(value, str) else ""
+    )
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) and 0 <= value < float("inf") else 0.0
+
+
+def _listen(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    # The sandbox's user connects; on this machine the folder above keeps everybody else out.
+    path.chmod(0o666)
+    listener.listen(1)
+    listener.settimeout(_LOOK_EVERY_S)
+    return listener
