@@ -6,9 +6,6 @@ import { Wafv2WebAclLoggingConfiguration } from "@cdktf/provider-aws/lib/wafv2-w
 import { Construct } from "constructs";
 import { regexForIntegersAbove } from "./integer-regex";
 
-/** WAF's limit for the length of a regular expression. */
-const MAX_REGEX_LENGTH = 512;
-
 /**
  * The managed rule sets with their body rules: the rule's name and the label that it leaves. From AWS's list of baseline rule groups,
  * https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
@@ -106,11 +103,6 @@ function rateLimitRule({ rateLimitPer5Minutes }: WebAclProps): Rule {
  */
 function sizeRule({ maxBodyBytes }: WebAclProps): Rule {
   const regex = `^0*(?:${regexForIntegersAbove(maxBodyBytes)})$`;
-  if (regex.length > MAX_REGEX_LENGTH) {
-    throw new Error(
-      `WebAcl: the pattern for bodies over ${maxBodyBytes} bytes has ${regex.length} characters; WAF takes ${MAX_REGEX_LENGTH}.`,
-    );
-  }
   const transformation = [{ priority: 0, type: "NONE" }];
   return {
     name: "SizeConstraintRule",

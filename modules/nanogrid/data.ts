@@ -1,7 +1,7 @@
 /** What NanoGrid keeps: the queue, the buckets, the tables, Redis, and the secret of the archive. */
 import { SecretsmanagerSecret } from "@cdktf/provider-aws/lib/secretsmanager-secret";
+import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
 import type { Construct } from "constructs";
-import { AlarmTopic } from "../../constructs/alarm-topic";
 import { PrivateBucket } from "../../constructs/private-bucket";
 import { Redis } from "../../constructs/redis";
 import { Table } from "../../constructs/table";
@@ -53,7 +53,9 @@ const REDIS_USERS = {
 export class NanogridData extends PlatformStack {
   constructor(scope: Construct, settings: Settings) {
     super(scope, data.stack, settings);
-    const alarms = new AlarmTopic(this, "alarms", { name: "nanogrid-alarms", accountId: settings.accountId });
+    // Alarms cannot publish to a topic under AWS's managed key for SNS, and what they say (names of metrics, no data) is worth no key of
+    // its own.
+    const alarms = new SnsTopic(this, "alarms", { name: "nanogrid-alarms" });
     const queue = new WorkQueue(this, "queue", {
       name: "nanogrid-task-queue",
       ...settings.nanogrid.data.queue,

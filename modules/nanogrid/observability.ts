@@ -15,7 +15,7 @@ import { workers } from "./workers";
 
 /** Namespace of the metrics that log lines make. */
 const NAMESPACE = "NanoGrid";
-/** The line that a worker's agent logs at every poll, and the AI node's timer at every check. */
+/** The line that a worker's agent and the AI node's timer log every minute. */
 const WORKER_HEARTBEAT = { id: "worker-heartbeat", metric: "WorkerHeartbeats", pattern: '"worker.heartbeat"' };
 const AI_HEARTBEAT = { id: "ai-heartbeat", metric: "AiNodeHealthy", pattern: '"AI_NODE_HEALTHY"' };
 const DASHBOARD_WIDTH = 24;
@@ -130,7 +130,7 @@ export class NanogridObservability extends PlatformStack {
     });
     new Alarm(this, "workers-silent-alarm", {
       name: "nanogrid-workers-silent",
-      description: "No worker's agent has polled for five minutes",
+      description: "No worker's agent has been heard of for five minutes",
       runbook: "workers-silent",
       topicArn,
       minutes: 5,
@@ -139,7 +139,8 @@ export class NanogridObservability extends PlatformStack {
       metricName: WORKER_HEARTBEAT.metric,
       statistic: "Sum",
       threshold: 1,
-      treatMissingData: "breaching",
+      // A group that may be empty is silent when it is.
+      treatMissingData: this.settings.nanogrid.workers.min > 0 ? "breaching" : "notBreaching",
     });
     if (this.settings.nanogrid.ai.enabled) {
       new Alarm(this, "ai-node-down-alarm", {

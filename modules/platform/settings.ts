@@ -12,6 +12,11 @@ import { explainIssues } from "./settings-errors";
 
 const DEFAULT_ENVIRONMENT = "dev";
 
+/** A tag's value as AWS takes it everywhere, and nothing that Terraform would evaluate. */
+const tagValue = z
+  .string()
+  .regex(/^[\p{L}\p{N} _.:/=+@-]{1,256}$/u, "1 to 256 letters, digits, spaces and any of _ . : / = + @ -");
+
 /** Settings that every stack shares; each system's own section is in its module's folder. */
 export const settingsSchema = z
   .strictObject({
@@ -29,10 +34,8 @@ export const settingsSchema = z
       .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "an AWS region such as ap-northeast-2")
       .default("ap-northeast-2")
       .describe("AWS region of every stack."),
-    owner: z.string().min(1).describe("Who answers for this environment: the `owner` tag."),
-    repository: z
-      .string()
-      .min(1)
+    owner: tagValue.describe("Who answers for this environment: the `owner` tag."),
+    repository: tagValue
       .default("nanogrid-cloud")
       .describe("Where the code that made a resource lives: the `repository` tag."),
     protectData: z

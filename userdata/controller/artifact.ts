@@ -10,7 +10,8 @@ const LOCK = "package-lock.json";
 
 /** Builds the controller. */
 export function controllerArtifact(): Artifact {
-  const sources = filesBelow(FOLDER, (path) => path.startsWith("src/") || path === PM2_CONFIG);
+  // This file is a source too: it holds the bundler's options.
+  const sources = filesBelow(FOLDER, (path) => path.startsWith("src/") || [PM2_CONFIG, "artifact.ts"].includes(path));
   return buildArtifact("controller", [...sources, { path: LOCK, content: readFileSync(LOCK) }], () => [
     { path: "controller.js", content: bundle() },
     { path: PM2_CONFIG, content: readFileSync(join(FOLDER, PM2_CONFIG)) },

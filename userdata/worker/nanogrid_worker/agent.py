@@ -24,6 +24,7 @@ from nanogrid_worker.status import StatusBoard
 
 _ARCHIVE_DRAIN_S = 15.0
 _LONGEST_PAUSE_S = 30.0
+_HEARTBEAT_S = 60
 
 log = logger(__name__)
 
@@ -78,7 +79,9 @@ class Agent:
         for slot in self._slots:
             slot.start()
         log.info("worker is ready", slots=len(self._slots))
-        self._stopping.wait()
+        # One line a minute, whatever the slots do: an alarm counts them and rings when an agent falls silent.
+        while not self._stopping.wait(_HEARTBEAT_S):
+            log.info("worker.heartbeat", slots=sum(slot.is_alive() for slot in self._slots))
         log.info("draining", timeout_s=self._drain_timeout_s)
         if not self._ended_within(self._drain_timeout_s):
             self._executor.abort_all()

@@ -1,7 +1,7 @@
 """The worker's settings, from its environment alone."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AnyUrl, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     redis_tls: bool = Field(False, description="true where Redis speaks TLS")
     redis_user: str = Field("", description="ElastiCache user for IAM authentication; empty: none")
     redis_cache_name: str = Field("", description="name of the replication group, which IAM tokens are made for")
-    ai_endpoint: Url = Field(description="URL of the AI node, such as http://10.0.20.100:11434")
+    ai_endpoint: Url | Literal[""] = Field("", description="URL of the AI node; empty: there is none")
     gcp_bucket_name: str = Field("", description="bucket of the archive in Google Cloud; empty: no archive")
     google_application_credentials: str = Field("", description="file of the Google Cloud credential configuration")
     runtime_image_python: Name = Field(description="image that Python functions run in, built by runtimes/python/build")

@@ -1,0 +1,139 @@
+/**
+ * Layer 5: every stack by real Terraform and real providers, against the stand-ins of the clouds: apply, a second plan without a change,
+ * and destroy to nothing.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CreateBucketCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import { clientOptions, terraformClouds } from "../../local/clouds";
+import { loadSettings } from "../../modules/platform/settings";
+import { run } from "../support/run";
+import { freePort, until } from "../support/servers";
+import { describeUnless } from "../support/tools";
+
+const TERRAFORM_MS = 300_000;
+const STACKS_MS = 900_000;
+
+const missing = process.env.NANOGRID_NO_PROVIDERS
+  ? `no Terraform providers: ${process.env.NANOGRID_NO_PROVIDERS}`
+  : undefined;
+
+describeUnless(missing)("every stack, against the stand-ins", () => {
+  const settings = loadSettings("local");
+  const work = mkdtempSync(join(tmpdir(), "deployment-"));
+  let standIns: ChildProcess;
+  let env: NodeJS.ProcessEnv;
+  let s3: S3Client;
+  /** Producers before their consumers. */
+  let order: string[];
+
+  const terraform = (stack: string, ...args: string[]) =>
+    run("terraform", [...args, "-no-color"], { cwd: join(work, "stacks", stack), env, timeoutMs: TERRAFORM_MS });
+
+  beforeAll(async () => {
+    const ports = { aws: await freePort(), gcp: await freePort() };
+    standIns = spawn(
+      process.env.NANOGRID_STANDINS_PYTHON ?? "",
+      [
+        ...["-m", "standins", "--account", settings.accountId],
+        ...["--aws-port", String(ports.aws), "--gcp-port", String(ports.gcp)],
+      ],
+      { env: { ...process.env, PYTHONPATH: "local/standins" }, stdio: "ignore" },
+    );
+    const health = `http://127.0.0.1:${ports.aws}/standins/health`;
+    await until("the stand-ins to answer", async () => (await fetch(health).catch(() => undefined))?.ok === true);
+    env = { ...process.env, ...terraformClouds(ports, settings.region) };
+    s3 = new S3Client(clientOptions(ports, settings.region));
+    await s3.send(
+      new CreateBucketCommand({
+        Bucket: settings.state.bucket,
+        CreateBucketConfiguration: { LocationConstraint: "ap-northeast-2" },
+      }),
+    );
+    run("npx", ["tsx", "main.ts"], { env: { ...process.env, ENVIRONMENT: "local", CDKTF_OUTDIR: join(work, "out") } });
+    cpSync(join(work, "out", "stacks"), join(work, "stacks"), { recursive: true });
+    order = deploymentOrder(join(work, "out", "manifest.json"));
+  }, 120_000);
+
+  afterAll(() => {
+    standIns?.kill();
+    s3?.destroy();
+    rmSync(work, { recursive: true, force: true });
+  });
+
+  test(
+    "applies",
+    () => {
+      for (const stack of order) {
+        terraform(stack, "init", "-input=false");
+        expect(terraform(stack, "apply", "-auto-approve", "-input=false")).toContain("Apply complete!");
+      }
+    },
+    STACKS_MS,
+  );
+
+  test(
+    "plans no change once it is applied",
+    () => {
+      for (const stack of order) {
+        // The exit status is 2, and the call fails with the plan, where there is a change.
+        terraform(stack, "plan", "-detailed-exitcode", "-input=false");
+      }
+    },
+    STACKS_MS,
+  );
+
+  test("lists resources by names that a stranger can read: no hash, no counter", () => {
+    for (const stack of order) {
+      const addresses = terraform(stack, "state", "list").trim().split("\n");
+      expect(addresses.length).toBeGreaterThan(0);
+      for (const address of addresses) {
+        expect(address).toMatch(/^(data\.)?[a-z0-9_]+\.[a-z][a-z0-9_-]*$/);
+        expect(address).not.toMatch(/[0-9A-F]{8}$/);
+      }
+    }
+  });
+
+  test("gives out the names of the specification", () => {
+    const outputs = JSON.parse(terraform("nanogrid-data", "output", "-json")) as Record<string, { value: unknown }>;
+    expect(outputs.functions_table?.value).toBe("NanoGridFunctions");
+    expect(outputs.code_bucket?.value).toBe("nanogrid-code-bucket");
+    expect(outputs.queue_url?.value).toMatch(/\/nanogrid-task-queue$/);
+    expect(outputs.redis_host?.value).toBe("127.0.0.1");
+  });
+
+  test(
+    "destroys to nothing",
+    async () => {
+      for (const stack of [...order].reverse()) {
+        expect(terraform(stack, "destroy", "-auto-approve", "-input=false")).toContain("Destroy complete!");
+        expect(terraform(stack, "state", "list").trim()).toBe("");
+      }
+      const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
+      expect(Buckets.map(({ Name }) => Name)).toEqual([settings.state.bucket]);
+    },
+    STACKS_MS,
+  );
+});
+
+/** NanoGrid's stacks, each after those it reads. */
+function deploymentOrder(manifestFile: string): string[] {
+  const { stacks } = JSON.parse(readFileSync(manifestFile, "utf8")) as {
+    stacks: Record<string, { dependencies: string[] }>;
+  };
+  const waiting = new Set(Object.keys(stacks).filter((name) => name !== "state-backend"));
+  const order: string[] = [];
+  while (waiting.size > 0) {
+    const ready = [...waiting].filter((name) => stacks[name]?.dependencies.every((other) => !waiting.has(other)));
+    if (ready.length === 0) {
+      throw new Error(`a cycle among ${[...waiting].join(", ")}`);
+    }
+    for (const name of ready.sort()) {
+      order.push(name);
+      waiting.delete(name);
+    }
+  }
+  return order;
+}

@@ -1,0 +1,63 @@
+/**
+ * Gets this machine ready for the tests that run real programs: installs or starts what is missing where it may, as `npm start` does, and
+ * leaves to each test, by environment variables, what it found. What cannot be had is said once; the tests that need it say why they are
+ * left out.
+ */
+import { execFileSync } from "node:child_process";
+import { withoutAccounts } from "../../local/clouds";
+import type { Needs, Report } from "../../local/phase";
+import { findEngine } from "../../local/phases/engine";
+import { findProviders } from "../../local/phases/providers";
+import { preparePython, preparePythons } from "../../local/phases/python";
+import { findTools } from "../../local/phases/tools";
+import { placesOf } from "../../local/places";
+import { PYTHON_PROJECTS } from "./python-projects";
+import { has } from "./tools";
+
+/** What only tests need: program to Debian package. */
+const TEST_TOOLS = { shellcheck: "shellcheck", "cloud-init": "cloud-init" };
+const APT_MS = 600_000;
+
+export default async function prepareMachine(): Promise<void> {
+  installTestTools();
+  const report: Report = { say: () => undefined, warn: (text) => console.warn(text) };
+  const needs: Needs = {
+    options: {
+      once: true,
+      verbose: false,
+      install: true,
+      terraform: true,
+      buildProviders: false,
+      awsPort: 0,
+      gcpPort: 0,
+    },
+    places: placesOf(),
+    env: withoutAccounts(process.env),
+    signal: new AbortController().signal,
+  };
+  const { value: tools } = await findTools(needs, report);
+  const { value: pythons } = await preparePythons({ ...needs, tools }, report);
+  for (const { name, lock, variable } of PYTHON_PROJECTS) {
+    process.env[variable] = (await preparePython({ folder: `${name}-dev`, lock }, { ...needs, tools }, report)).python;
+  }
+  const { value: engine } = await findEngine({ ...needs, tools }, report);
+  const { value: providers } = await findProviders({ ...needs, tools }, { ...report, warn: () => undefined });
+  process.env.NANOGRID_STANDINS_PYTHON = pythons.standIns;
+  process.env.DOCKER_HOST = engine.host;
+  if (providers.kind === "none") {
+    process.env.NANOGRID_NO_PROVIDERS = providers.reason;
+  } else {
+    Object.assign(process.env, providers.env);
+  }
+}
+
+function installTestTools(): void {
+  const missing = Object.entries(TEST_TOOLS).filter(([program]) => !has(program));
+  if (missing.length === 0 || process.getuid?.() !== 0 || !has("apt-get")) {
+    return;
+  }
+  const packages = missing.map(([, name]) => name);
+  const how = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, timeout: APT_MS };
+  execFileSync("apt-get", ["update"], how);
+  execFileSync("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], how);
+}

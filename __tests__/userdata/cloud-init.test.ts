@@ -1,0 +1,185 @@
+/**
+ * Layer 4: what instances run at first boot, rendered by real Terraform from the expressions that the stacks emit, and checked by the
+ * tools that will read it.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { parse } from "yaml";
+import { run } from "../support/run";
+import { describeUnless, has, testUnless } from "../support/tools";
+
+/** EC2's limit for user data, before base64. */
+const EC2_USER_DATA_BYTES = 16_384;
+
+interface WriteFile {
+  readonly path: string;
+  readonly content: string;
+  readonly permissions?: string;
+}
+
+interface CloudConfig {
+  readonly write_files: readonly WriteFile[];
+}
+
+interface Role {
+  readonly name: string;
+  readonly stack: string;
+  /** Where the stack's JSON holds the user data. */
+  readonly resource: readonly [type: string, name: string, attribute: string];
+}
+
+const ROLES: readonly Role[] = [
+  { name: "controller", stack: "nanogrid-controllers", resource: ["aws_launch_template", "template", "user_data"] },
+  { name: "worker", stack: "nanogrid-workers", resource: ["aws_launch_template", "template", "user_data"] },
+  { name: "ai-node", stack: "nanogrid-ai", resource: ["aws_instance", "node", "user_data_base64"] },
+];
+
+describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud-init", () => {
+  const work = mkdtempSync(join(tmpdir(), "cloud-init-"));
+  const userData = new Map<string, Buffer>();
+
+  beforeAll(() => {
+    const output = join(work, "out");
+    run("npx", ["tsx", "main.ts"], { env: { ...process.env, ENVIRONMENT: "dev", CDKTF_OUTDIR: output } });
+    const rendered = render(ROLES, output, join(work, "render"));
+    for (const [name, base64] of Object.entries(rendered)) {
+      userData.set(name, Buffer.from(base64, "base64"));
+    }
+  }, 120_000);
+
+  afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+  describe.each(ROLES)("$name", ({ name }) => {
+    const compressed = () => userData.get(name) ?? Buffer.alloc(0);
+    const document = () => gunzipSync(compressed()).toString("utf8");
+    const files = () => (parse(document()) as CloudConfig).write_files;
+    const scripts = () => files().filter(({ content }) => content.startsWith("#!"));
+
+    test("fits into EC2's 16 KiB of user data", () => {
+      expect(compressed().length).toBeGreaterThan(0);
+      expect(compressed().length).toBeLessThanOrEqual(EC2_USER_DATA_BYTES);
+    });
+
+    test("is a cloud-config without a Terraform expression left in it", () => {
+      expect(document()).toMatch(/^#cloud-config\n/);
+      expect(document()).not.toMatch(/%\{|TfToken|\$\$\{/);
+    });
+
+    test("has no variable of the environment without a name or with a line break in it", () => {
+      const environment = files().filter(({ path }) => path.endsWith(".env"));
+      for (const line of environment.flatMap(({ content }) => content.trim().split("\n"))) {
+        expect(line).toMatch(/^[A-Z][A-Z0-9_]*=\S*$/);
+      }
+    });
+
+    test("has scripts that bash parses", () => {
+      expect(scripts().length).toBeGreaterThan(0);
+      for (const { content } of scripts()) {
+        run("bash", ["-n"], { input: content });
+      }
+    });
+
+    testUnless(has("shellcheck") ? undefined : "shellcheck is not on PATH: apt-get install shellcheck")(
+      "has scripts that shellcheck has nothing to say about",
+      () => {
+        for (const { content } of scripts()) {
+          run("shellcheck", ["--shell=bash", "-"], { input: content });
+        }
+      },
+    );
+
+    testUnless(has("cloud-init") ? undefined : "cloud-init is not on PATH: apt-get install cloud-init")(
+      "satisfies cloud-init's schema",
+      () => {
+        const file = join(work, `${name}.yaml`);
+        writeFileSync(file, document());
+        expect(run("cloud-init", ["schema", "--config-file", file])).toContain("Valid cloud-config");
+      },
+    );
+
+    testUnless(has("systemd-analyze") ? undefined : "systemd-analyze is not on PATH")(
+      "has units that systemd accepts",
+      () => {
+        const folder = join(work, `${name}-units`);
+        mkdirSync(folder, { recursive: true });
+        const units = [...files(), ...shippedUnits(name)].filter(({ path }) => /\.(service|timer)$/.test(path));
+        for (const { path, content } of units) {
+          writeFileSync(join(folder, path.split("/").at(-1) ?? ""), withPresentPrograms(content));
+        }
+        const paths = units.map(({ path }) => join(folder, path.split("/").at(-1) ?? ""));
+        expect(units.length).toBeGreaterThan(0);
+        run("systemd-analyze", ["verify", "--man=no", ...paths], {
+          env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder}:` },
+        });
+      },
+    );
+  });
+
+  test("a worker's agent gets every name that its specification lists", () => {
+    const environment = (
+      parse(gunzipSync(userData.get("worker") ?? Buffer.alloc(0)).toString("utf8")) as CloudConfig
+    ).write_files.find(({ path }) => path === "/etc/nanogrid/worker.env");
+    const names = environment?.content.split("\n").map((line) => line.split("=")[0]);
+    expect(names).toEqual(
+      expect.arrayContaining([
+        "S3_CODE_BUCKET",
+        "S3_USER_DATA_BUCKET",
+        "SQS_QUEUE_URL",
+        "REDIS_HOST",
+        "REDIS_PORT",
+        "AI_ENDPOINT",
+        "GCP_BUCKET_NAME",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+      ]),
+    );
+    expect(environment?.content).toContain("AI_ENDPOINT=http://10.0.20.100:11434\n");
+    expect(environment?.content).toContain("GOOGLE_APPLICATION_CREDENTIALS=/etc/ncp-test-465906-417c34e96c23.json\n");
+    expect(environment?.content).toContain("REDIS_PORT=sample-redis_port\n");
+  });
+});
+
+/** Evaluates each role's user data expression in a configuration of its own; needs no provider. */
+function render(roles: readonly Role[], output: string, folder: string): Record<string, string> {
+  mkdirSync(folder, { recursive: true });
+  const locals = roles.map(({ name, stack, resource: [type, resource, attribute] }) => {
+    const path = join(output, "stacks", stack);
+    const json = JSON.parse(readFileSync(join(path, "cdk.tf.json"), "utf8"));
+    const expression = json.resource[type][resource][attribute] as string;
+    return [name, withSamples(expression).replaceAll('templatefile("', `templatefile("${path}/`)] as const;
+  });
+  const configuration = {
+    resource: { terraform_data: Object.fromEntries(locals.map(([name, input]) => [name, { input }])) },
+    output: Object.fromEntries(locals.map(([name]) => [name, { value: `\${terraform_data.${name}.output}` }])),
+  };
+  writeFileSync(join(folder, "main.tf.json"), JSON.stringify(configuration));
+  const env = { ...process.env, CHECKPOINT_DISABLE: "1", TF_CLI_CONFIG_FILE: "" };
+  run("terraform", ["init", "-input=false", "-no-color"], { cwd: folder, env });
+  run("terraform", ["apply", "-auto-approve", "-input=false", "-no-color"], { cwd: folder, env });
+  const outputs = JSON.parse(run("terraform", ["output", "-json"], { cwd: folder, env })) as Record<
+    string,
+    { value: string }
+  >;
+  return Object.fromEntries(Object.entries(outputs).map(([name, { value }]) => [name, value]));
+}
+
+/** Puts a sample in the place of what only another state or a resource knows: `sample-<its last name>`. */
+function withSamples(expression: string): string {
+  return expression.replaceAll(
+    /= ((?:data\.|aws_)[\w.-]+)/g,
+    (_, reference: string) => `= "sample-${reference.split(".").at(-1)}"`,
+  );
+}
+
+/** Units that travel with a program instead of its cloud-init. */
+function shippedUnits(name: string): WriteFile[] {
+  return name === "worker"
+    ? [{ path: "worker.service", content: readFileSync("userdata/worker/worker.service", "utf8") }]
+    : [];
+}
+
+/** systemd's verifier wants every program to exist; on this machine the instances' own do not. */
+function withPresentPrograms(unit: string): string {
+  return unit.replaceAll(/^(Exec\w+=[-+!@:]*)(\S+)/gm, "$1/bin/true");
+}

@@ -1,0 +1,35 @@
+/** Figures with their spread, and the page that they are written to. */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+/** The middle value; the mean of the two middle ones where the count is even. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}
+
+/** `median (minimum – maximum)` with so many decimals. */
+export function spread(values: readonly number[], decimals: number): string {
+  const [low, middle, high] = [Math.min(...values), median(values), Math.max(...values)].map((value) =>
+    value.toFixed(decimals),
+  );
+  return `${middle} (${low} – ${high})`;
+}
+
+/**
+ * Replaces what stands between `<!-- begin <name> -->` and `<!-- end <name> -->` in a page.
+ *
+ * @throws Error when the page lacks the markers
+ */
+export function writeSection(page: string, name: string, text: string): void {
+  const begin = `<!-- begin ${name} -->`;
+  const end = `<!-- end ${name} -->`;
+  const before = existsSync(page) ? readFileSync(page, "utf8") : "";
+  const from = before.indexOf(begin);
+  const to = before.indexOf(end);
+  if (from < 0 || to < from) {
+    throw new Error(`${page}: no section "${name}". Add the lines ${begin} and ${end} where its table belongs.`);
+  }
+  writeFileSync(page, `${before.slice(0, from + begin.length)}\n${text}\n${before.slice(to)}`);
+}
