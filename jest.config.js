@@ -24,6 +24,7 @@ module.exports = {
       displayName: "programs",
       testMatch: ["<rootDir>/__tests__/!(constructs|modules)/**/*.test.ts"],
       globalSetup: "<rootDir>/__tests__/support/machine-setup.ts",
+      globalTeardown: "<rootDir>/__tests__/support/machine-teardown.ts",
     },
   ],
 };

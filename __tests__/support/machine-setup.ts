@@ -6,17 +6,20 @@
 import { execFileSync } from "node:child_process";
 import { withoutAccounts } from "../../local/clouds";
 import type { Needs, Report } from "../../local/phase";
-import { findEngine } from "../../local/phases/engine";
+import { ENGINE_SERVICE, findEngine } from "../../local/phases/engine";
 import { findProviders } from "../../local/phases/providers";
 import { preparePython, preparePythons } from "../../local/phases/python";
 import { findTools } from "../../local/phases/tools";
 import { placesOf } from "../../local/places";
+import { findService } from "../../local/services";
 import { PYTHON_PROJECTS } from "./python-projects";
 import { has } from "./tools";
 
 /** What only tests need: program to Debian package. */
 const TEST_TOOLS = { shellcheck: "shellcheck", "cloud-init": "cloud-init" };
 const APT_MS = 600_000;
+/** Names the variable that says that the engine was started for this run of tests. */
+export const ENGINE_STARTED = "NANOGRID_ENGINE_STARTED";
 
 export default async function prepareMachine(): Promise<void> {
   installTestTools();
@@ -40,10 +43,14 @@ export default async function prepareMachine(): Promise<void> {
   for (const { name, lock, variable } of PYTHON_PROJECTS) {
     process.env[variable] = (await preparePython({ folder: `${name}-dev`, lock }, { ...needs, tools }, report)).python;
   }
+  const ranBefore = findService(needs.places, ENGINE_SERVICE) !== undefined;
   const { value: engine } = await findEngine({ ...needs, tools }, report);
   const { value: providers } = await findProviders({ ...needs, tools }, { ...report, warn: () => undefined });
   process.env.NANOGRID_STANDINS_PYTHON = pythons.standIns;
   process.env.DOCKER_HOST = engine.host;
+  if (engine.own && !ranBefore) {
+    process.env[ENGINE_STARTED] = "yes";
+  }
   if (providers.kind === "none") {
     process.env.NANOGRID_NO_PROVIDERS = providers.reason;
   } else {
