@@ -14,8 +14,9 @@ const LOCKS = "locks";
 /**
  * @param stack the stack that is synthesized
  * @param stateKey key of its state
+ * @param useCommitted whether the committed lock applies: providers of a home-built mirror have other checksums
  */
-export function settleStackFolder(stack: TerraformStack, stateKey: string): void {
+export function settleStackFolder(stack: TerraformStack, stateKey: string, useCommitted: boolean): void {
   const folder = join(App.of(stack).outdir, "stacks", stack.node.id);
   const pointer = join(folder, ".terraform", "terraform.tfstate");
   const lock = join(folder, ".terraform.lock.hcl");
@@ -24,7 +25,7 @@ export function settleStackFolder(stack: TerraformStack, stateKey: string): void
     rmSync(lock, { force: true });
   }
   const committed = join(LOCKS, `${stack.node.id}.hcl`);
-  if (existsSync(committed) && !existsSync(lock)) {
+  if (useCommitted && existsSync(committed)) {
     mkdirSync(folder, { recursive: true });
     copyFileSync(committed, lock);
   }

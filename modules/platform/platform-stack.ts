@@ -101,7 +101,7 @@ export abstract class PlatformStack extends TerraformStack {
 
   override prepareStack(): void {
     super.prepareStack();
-    settleStackFolder(this, stateOf(this.node.id, this.settings).key);
+    settleStackFolder(this, stateOf(this.node.id, this.settings).key, !this.settings.standIns);
   }
 }
 

@@ -26,9 +26,9 @@ describe("settleStackFolder", () => {
     rmSync(work, { recursive: true, force: true });
   });
 
-  function settle(): void {
+  function settle({ useCommitted = true } = {}): void {
     const app = Testing.app({ outdir: join(work, "out") });
-    settleStackFolder(new TerraformStack(app, "network"), KEY);
+    settleStackFolder(new TerraformStack(app, "network"), KEY, useCommitted);
   }
 
   function commitLock(): void {
@@ -53,10 +53,18 @@ describe("settleStackFolder", () => {
     expect(existsSync(lock)).toBe(false);
   });
 
-  test("a lock that init wrote for the same state stays", () => {
+  test("the committed lock replaces what init wrote: it is the one that was reviewed", () => {
     commitLock();
     initialized(KEY);
     settle();
+    expect(readFileSync(lock, "utf8")).toBe("committed");
+    expect(existsSync(pointer)).toBe(true);
+  });
+
+  test("with providers of another build, what init wrote for the same state stays", () => {
+    commitLock();
+    initialized(KEY);
+    settle({ useCommitted: false });
     expect(readFileSync(lock, "utf8")).toBe("from init");
     expect(existsSync(pointer)).toBe(true);
   });
