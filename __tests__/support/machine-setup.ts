@@ -15,8 +15,8 @@ import { findService } from "../../local/services";
 import { PYTHON_PROJECTS } from "./python-projects";
 import { has } from "./tools";
 
-/** What only tests need: program to Debian package. */
-const TEST_TOOLS = { shellcheck: "shellcheck", "cloud-init": "cloud-init" };
+/** What tests need besides: program to Debian package. debootstrap makes a base for the sandbox image where no image registry answers. */
+const TEST_TOOLS = { shellcheck: "shellcheck", "cloud-init": "cloud-init", debootstrap: "debootstrap" };
 const APT_MS = 600_000;
 /** Names the variable that says that the engine was started for this run of tests. */
 export const ENGINE_STARTED = "NANOGRID_ENGINE_STARTED";
