@@ -4,7 +4,7 @@ const common = {
   roots: ["<rootDir>/__tests__"],
   transform: { "^.+\\.[tj]s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
   // These ship ES modules only.
-  transformIgnorePatterns: ["/node_modules/(?!(execa|listr2)/)"],
+  transformIgnorePatterns: ["/node_modules/(?!listr2/)"],
 };
 
 module.exports = {

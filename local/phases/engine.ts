@@ -1,0 +1,137 @@
+/** A container engine: the one that is there, or one of our own below `.local/docker`. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Problem } from "../../commands/support/problem";
+import { shell } from "../../commands/support/shell";
+import type { Needs, Outcome, Report } from "../phase";
+import { logOf, type Places } from "../places";
+import { findService, startService } from "../services";
+
+/** An engine that answers. */
+export interface Engine {
+  /** Its address, as DOCKER_HOST. */
+  readonly host: string;
+  /** Whether it was started here, and goes with `npm run local:down`. */
+  readonly own: boolean;
+}
+
+/** Name of our own engine among the services. */
+export const ENGINE_SERVICE = "docker";
+
+const PROBE_MS = 10_000;
+const START_MS = 60_000;
+/** The engine chooses first; the last one works on every file system, at the price of space. */
+const STORAGE_DRIVERS = [undefined, "vfs"] as const;
+
+/** Takes the engine that the shell points at; starts one where there is none and this user may. */
+export async function findEngine(needs: Needs<"tools">, report: Report): Promise<Outcome<Engine>> {
+  const outcome = await findOrStart(needs, report);
+  mkdirSync(needs.places.run, { recursive: true });
+  writeFileSync(recordOf(needs.places), `${JSON.stringify(outcome.value)}\n`);
+  return outcome;
+}
+
+/** The engine of the last run, or undefined. */
+export function recordedEngine(places: Places): Engine | undefined {
+  try {
+    return JSON.parse(readFileSync(recordOf(places), "utf8")) as Engine;
+  } catch {
+    return undefined;
+  }
+}
+
+function recordOf(places: Places): string {
+  return join(places.run, "engine");
+}
+
+async function findOrStart(needs: Needs<"tools">, report: Report): Promise<Outcome<Engine>> {
+  const { env, places, tools } = needs;
+  const own = ownHost(places);
+  if (!env.DOCKER_HOST && findService(places, ENGINE_SERVICE) !== undefined) {
+    const version = await versionOf(tools.docker, own, env);
+    if (version !== undefined) {
+      return { value: { host: own, own: true }, summary: `our own, ${version}, still running` };
+    }
+  }
+  const host = await pointedAt(tools.docker, env);
+  const version = await versionOf(tools.docker, host, env);
+  if (version !== undefined) {
+    return { value: { host, own: false }, summary: `${version} at ${host}` };
+  }
+  if (process.getuid?.() !== 0 || tools.dockerd === undefined) {
+    throw new Problem(
+      `No Docker engine answers at ${host}, and only root can start one.`,
+      "Start it (sudo systemctl start docker), let this user reach it (sudo usermod -aG docker $USER, then log in again), or set DOCKER_HOST.",
+    );
+  }
+  report.say("starting an engine");
+  await startEngine(needs, tools.dockerd);
+  return { value: { host: own, own: true }, summary: `our own, ${await versionOf(tools.docker, own, env)}` };
+}
+
+/** The address of an engine of our own. */
+function ownHost(places: Places): string {
+  return `unix://${join(places.sockets, "docker.sock")}`;
+}
+
+async function startEngine({ env, places, signal, tools }: Needs<"tools">, dockerd: string): Promise<void> {
+  mkdirSync(places.docker, { recursive: true });
+  mkdirSync(places.sockets, { recursive: true, mode: 0o700 });
+  const configuration = join(places.docker, "daemon.json");
+  for (const driver of STORAGE_DRIVERS) {
+    const settings = {
+      hosts: [ownHost(places)],
+      "data-root": join(places.docker, "data"),
+      "exec-root": join(places.sockets, "docker"),
+      pidfile: join(places.docker, "docker.pid"),
+      // Functions run without a network, so the host's firewall and interfaces stay untouched.
+      bridge: "none",
+      iptables: false,
+      ip6tables: false,
+      "ip-forward": false,
+      "log-level": "warn",
+      ...(driver === undefined ? {} : { "storage-driver": driver }),
+    };
+    writeFileSync(configuration, `${JSON.stringify(settings, null, 2)}\n`);
+    const spec = {
+      name: ENGINE_SERVICE,
+      command: dockerd,
+      args: ["--config-file", configuration],
+      cwd: places.docker,
+      env,
+      fingerprint: "",
+      ready: async () => (await versionOf(tools.docker, ownHost(places), env)) !== undefined,
+      readyMs: START_MS,
+    };
+    try {
+      await startService(places, spec, signal);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (driver === STORAGE_DRIVERS.at(-1)) {
+        throw new Problem(
+          "A Docker engine could not be started here.",
+          "Start one by other means and set DOCKER_HOST; in a container, that container needs --privileged.",
+          logOf(places, ENGINE_SERVICE),
+          { cause: error },
+        );
+      }
+    }
+  }
+}
+
+/** The engine that the command line would use: DOCKER_HOST, else the chosen context's. */
+async function pointedAt(docker: string, env: NodeJS.ProcessEnv): Promise<string> {
+  if (env.DOCKER_HOST) {
+    return env.DOCKER_HOST;
+  }
+  const inspect = ["context", "inspect", "--format", "{{.Endpoints.docker.Host}}"];
+  const host = await shell(docker, inspect, { env, timeoutMs: PROBE_MS }).catch(() => "");
+  return host.trim() || "unix:///var/run/docker.sock";
+}
+
+async function versionOf(docker: string, host: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const args = ["--host", host, "version", "--format", "{{.Server.Version}}"];
+  const version = await shell(docker, args, { env, timeoutMs: PROBE_MS }).catch(() => "");
+  return version.trim() || undefined;
+}
