@@ -2,10 +2,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "../../commands/support/problem";
-import { shell } from "../../commands/support/shell";
+import { shell, which } from "../../commands/support/shell";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places } from "../places";
 import { findService, startService } from "../services";
+import { installPackages, mayInstall } from "./tools";
 
 /** An engine that answers. */
 export interface Engine {
@@ -58,15 +59,29 @@ async function findOrStart(needs: Needs<"tools">, report: Report): Promise<Outco
   if (version !== undefined) {
     return { value: { host, own: false }, summary: `${version} at ${host}` };
   }
-  if (process.getuid?.() !== 0 || tools.dockerd === undefined) {
+  const dockerd = tools.dockerd ?? (await installEngine(needs, report));
+  if (process.getuid?.() !== 0 || dockerd === undefined) {
     throw new Problem(
-      `No Docker engine answers at ${host}, and only root can start one.`,
+      `No Docker engine answers at ${host}, and none could be started.`,
       "Start it (sudo systemctl start docker), let this user reach it (sudo usermod -aG docker $USER, then log in again), or set DOCKER_HOST.",
     );
   }
+  const installed = tools.dockerd === undefined ? await versionOf(tools.docker, host, env) : undefined;
+  if (installed !== undefined) {
+    return { value: { host, own: false }, summary: `${installed} at ${host}` };
+  }
   report.say("starting an engine");
-  await startEngine(needs, tools.dockerd);
+  await startEngine(needs, dockerd);
   return { value: { host: own, own: true }, summary: `our own, ${await versionOf(tools.docker, own, env)}` };
+}
+
+/** A machine may have Docker's command without its engine. @returns the engine's program, or undefined where it may not be installed */
+async function installEngine(needs: Needs, report: Report): Promise<string | undefined> {
+  if (!mayInstall(needs)) {
+    return undefined;
+  }
+  await installPackages(["docker.io"], needs, report);
+  return which("dockerd", needs.env);
 }
 
 /** The address of an engine of our own. */
