@@ -10,7 +10,7 @@ import { PROGRAM_SERVICES } from "./phases/programs";
 import { RUN_SERVICE } from "./phases/settings";
 import { ENVIRONMENT } from "./phases/synth";
 import { type Places, placesOf } from "./places";
-import { identityOf, recordedServices, stopService } from "./services";
+import { findService, identityOf, recordedServices, stopService } from "./services";
 
 /** Time to end, in milliseconds, of what needs more than the others: a run of `npm start` ends its programs first. */
 const GRACE_MS: Readonly<Record<string, number>> = { [RUN_SERVICE]: 90_000, [ENGINE_SERVICE]: 30_000 };
@@ -43,7 +43,9 @@ async function down(): Promise<void> {
 async function removeContainers(places: Places): Promise<void> {
   const engine = recordedEngine(places);
   const docker = which("docker", process.env);
-  if (engine === undefined || docker === undefined) {
+  // An engine of our own that has ended took its containers with it; its data goes with the folder.
+  const hasEnded = engine?.own && findService(places, ENGINE_SERVICE) === undefined;
+  if (engine === undefined || hasEnded || docker === undefined) {
     return;
   }
   const env = { ...process.env, DOCKER_HOST: engine.host };

@@ -98,7 +98,7 @@ async function prepareAlone(
     log: logOf(places, `python-${source.folder}`),
     timeoutMs: INSTALL_MS,
     signal,
-    onLine: (line: string) => report.say(`${source.folder}: ${line.trim()}`),
+    onLine: (line: string) => report.say(`${source.folder}: ${line.trim().slice(0, 100)}`),
     remedy: "The packages come from the Python package index: it has to be reachable.",
   };
   report.say(`${source.folder}: creating`);
