@@ -79,17 +79,30 @@ export interface Settings extends z.output<typeof settingsSchema> {
   readonly state: { readonly bucket: string };
 }
 
+/** Wrong settings: its message is all that the person who wrote them needs. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
 /**
- * Settings of the environment that ENVIRONMENT names (default `dev`), from the context that the CDKTF CLI hands over, or from
- * `cdktf.json` itself when `main.ts` runs without the CLI.
+ * Settings for synth: those of the environment that ENVIRONMENT names (default `dev`), from the context that the CDKTF CLI hands over, or
+ * from `cdktf.json` itself when `main.ts` runs without the CLI.
  *
- * @throws Error listing every wrong or unknown key at once.
+ * Wrong settings end the process with their message alone and exit code 1: the CLI would show a stack trace in its place.
  */
 export function readSettings(app: App): Settings {
   const environments = app.node.tryGetContext("environments");
-  return environments === undefined
-    ? loadSettings()
-    : parseSettings(environments, process.env.ENVIRONMENT ?? DEFAULT_ENVIRONMENT);
+  try {
+    return environments === undefined
+      ? loadSettings()
+      : parseSettings(environments, process.env.ENVIRONMENT ?? DEFAULT_ENVIRONMENT);
+  } catch (error) {
+    if (!(error instanceof SettingsError)) {
+      throw error;
+    }
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
 }
 
 /**
@@ -97,7 +110,7 @@ export function readSettings(app: App): Settings {
  *
  * @param environment name of the environment; default: ENVIRONMENT, else `dev`
  * @param file the project's `cdktf.json`
- * @throws Error listing every wrong or unknown key at once.
+ * @throws SettingsError listing every wrong or unknown key at once.
  */
 export function loadSettings(environment?: string, file = "cdktf.json"): Settings {
   const context = (JSON.parse(readFileSync(file, "utf8")) as { context?: { environments?: unknown } }).context;
@@ -109,24 +122,26 @@ export function loadSettings(environment?: string, file = "cdktf.json"): Setting
  *
  * @param environments the value of `context.environments`
  * @param environment the section to take
- * @throws Error listing every wrong or unknown key at once.
+ * @throws SettingsError listing every wrong or unknown key at once.
  */
 export function parseSettings(environments: unknown, environment: string): Settings {
   const sections = z.record(z.string(), z.unknown()).safeParse(environments);
   if (!sections.success) {
-    throw new Error("cdktf.json: context.environments is missing. Add it with one section per environment, e.g. dev.");
+    throw new SettingsError(
+      "cdktf.json: context.environments is missing. Add it with one section per environment, e.g. dev.",
+    );
   }
   const section = sections.data[environment];
   if (section === undefined) {
     const known = Object.keys(sections.data).join(", ");
-    throw new Error(
+    throw new SettingsError(
       `ENVIRONMENT: "${environment}" is not an environment of cdktf.json (known: ${known}). ` +
         `Set ENVIRONMENT to one of them, or add context.environments.${environment}.`,
     );
   }
   const parsed = settingsSchema.safeParse(section, { reportInput: true });
   if (!parsed.success) {
-    throw new Error(explainIssues(environment, parsed.error.issues, settingsSchema));
+    throw new SettingsError(explainIssues(environment, parsed.error.issues, settingsSchema));
   }
   const { data } = parsed;
   return { ...data, environment, state: { bucket: data.state.bucket ?? `${data.project}-state-${data.accountId}` } };

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -276,6 +277,19 @@ describe("settings", () => {
       expect(readSettings(app)).toMatchObject({ environment: "dev", owner: "platform" });
       process.env.ENVIRONMENT = "prod";
       expect(readSettings(app)).toMatchObject({ environment: "prod", owner: "somebody else" });
+    });
+
+    test("ends synth with the sentence alone when it is wrong: no stack trace, exit code 1", () => {
+      const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "main.ts"], {
+        env: { ...process.env, ENVIRONMENT: "nope", CDKTF_OUTDIR: runFolder(), CDKTF_CONTEXT_JSON: undefined },
+        encoding: "utf8",
+        timeout: 30_000,
+      });
+      expect(stderr.trim()).toBe(
+        'ENVIRONMENT: "nope" is not an environment of cdktf.json (known: dev, prod, local). ' +
+          "Set ENVIRONMENT to one of them, or add context.environments.nope.",
+      );
+      expect(status).toBe(1);
     });
 
     test("comes from the file where no CLI hands it over", () => {
