@@ -5,7 +5,8 @@ import { createClients } from "../../commands/support/clients";
 import { Problems } from "../../commands/support/problem";
 import type { SynthesizedStack, TerraformJson } from "../../commands/support/synthesis";
 import { parseSettings, type Settings } from "../../modules/platform/settings";
-import { freePort, SETUP_MS, startMoto } from "../local/scratch";
+import { SETUP_MS } from "../local/scratch";
+import { freePort, type Moto, startMoto } from "../support/servers";
 
 const ACCOUNT = "123456789012";
 const OTHER_ACCOUNT = "999999999999";
@@ -17,14 +18,15 @@ const STACKS: readonly SynthesizedStack[] = [
   { name: "workers", dependencies: ["data"] },
 ];
 
-let moto: Awaited<ReturnType<typeof startMoto>>;
+/** It has many accounts: 123456789012 for any key, others for the keys of assumed roles; and here a bucket is only for its own. */
+let moto: Moto;
 
 beforeAll(async () => {
-  moto = await startMoto();
+  moto = await startMoto({ MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS: "false" });
 }, SETUP_MS);
 afterAll(() => moto?.stop());
 beforeEach(async () => {
-  await fetch(`${moto.url}/moto-api/reset`, { method: "POST" });
+  await fetch(`${moto.endpoint}/moto-api/reset`, { method: "POST" });
 });
 
 function settingsOf(changes: object = {}): Settings {
@@ -49,7 +51,7 @@ function json(
 /** What the checks find, as the lines that a person reads. */
 async function findings(options: Partial<CheckOptions> = {}, stacks = json()): Promise<string[]> {
   const settings = options.settings ?? settingsOf();
-  const clients = createClients(settings, { HTTP_PROXY: moto.url });
+  const clients = createClients(settings, { HTTP_PROXY: moto.endpoint });
   const read = (stack: string) => stacks[stack] ?? {};
   try {
     await checkBeforePlan({ settings, clients, stacks: STACKS, wanted: ["data", "workers"], read, ...options });
@@ -64,7 +66,7 @@ async function findings(options: Partial<CheckOptions> = {}, stacks = json()): P
 
 /** An S3 client of an account: moto knows the account of credentials that it gave out for a role of it. */
 async function s3Of(account: string): Promise<S3Client> {
-  const common = { region: REGION, endpoint: moto.url };
+  const common = { region: REGION, endpoint: moto.endpoint };
   const credentials = { accessKeyId: "local", secretAccessKey: "local" };
   const role = { RoleArn: `arn:aws:iam::${account}:role/test`, RoleSessionName: "test" };
   const { Credentials } = await new STSClient({ ...common, credentials }).send(new AssumeRoleCommand(role));

@@ -9,11 +9,12 @@ import { synthesize } from "../../commands/support/synthesis";
 import { Terraform } from "../../commands/support/terraform";
 import { terraformClouds, withoutAccounts } from "../../local/clouds";
 import { loadSettings, type Settings } from "../../modules/platform/settings";
-import { type OwnStandIns, removeScratch, SETUP_MS, scratchCheckout, startOwnStandIns } from "../local/scratch";
+import { removeScratch, SETUP_MS, scratchCheckout } from "../local/scratch";
+import { type StandIns, startStandIns } from "../support/servers";
 
 const RUN_MS = 180_000;
 
-let standIns: OwnStandIns | undefined;
+let standIns: StandIns | undefined;
 let checkout: string;
 let settings: Settings;
 let env: NodeJS.ProcessEnv;
@@ -28,7 +29,7 @@ beforeAll(async () => {
     return;
   }
   settings = loadSettings("local");
-  standIns = await startOwnStandIns(settings.accountId);
+  standIns = await startStandIns(settings.accountId);
   env = {
     ...withoutAccounts(process.env),
     ...terraformClouds(standIns.ports, settings.region),

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Problem } from "../../commands/support/problem";
 import { requireFreePort } from "../../local/ports";
-import { freePort } from "./scratch";
+import { freePort } from "../support/servers";
 
 const SERVER =
   'require("node:net").createServer().listen(Number(process.argv[1]), "127.0.0.1", () => console.log("up"))';

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { placesOf } from "../../local/places";
 import { PROVIDERS } from "../../local/providers";
 import { identityOf, recordService } from "../../local/services";
-import { freePort, removeScratch, scratchCheckout } from "./scratch";
+import { freePort } from "../support/servers";
+import { removeScratch, scratchCheckout } from "./scratch";
 
 const RUN_MS = 900_000;
 

@@ -3,26 +3,26 @@
  * leaves to each test, by environment variables, what it found. What cannot be had is said once; the tests that need it say why they are
  * left out.
  */
-import { execFileSync } from "node:child_process";
 import { withoutAccounts } from "../../local/clouds";
 import type { Needs, Report } from "../../local/phase";
 import { ENGINE_SERVICE, findEngine } from "../../local/phases/engine";
 import { findProviders } from "../../local/phases/providers";
 import { preparePython, preparePythons } from "../../local/phases/python";
-import { findTools } from "../../local/phases/tools";
+import { findTools, installPackages, mayInstall } from "../../local/phases/tools";
 import { placesOf } from "../../local/places";
 import { findService } from "../../local/services";
 import { PYTHON_PROJECTS } from "./python-projects";
 import { has } from "./tools";
 
-/** What tests need besides: program to Debian package. debootstrap makes a base for the sandbox image where no image registry answers. */
-const TEST_TOOLS = { shellcheck: "shellcheck", "cloud-init": "cloud-init", debootstrap: "debootstrap" };
-const APT_MS = 600_000;
+/**
+ * Programs that tests need besides, each in the Debian package of its name. debootstrap makes a base for the sandbox image where no image
+ * registry answers.
+ */
+const TEST_TOOLS = ["shellcheck", "cloud-init", "debootstrap"];
 /** Names the variable that says that the engine was started for this run of tests. */
 export const ENGINE_STARTED = "NANOGRID_ENGINE_STARTED";
 
 export default async function prepareMachine(): Promise<void> {
-  installTestTools();
   const report: Report = { say: () => undefined, warn: (text) => console.warn(text) };
   const needs: Needs = {
     options: {
@@ -38,6 +38,10 @@ export default async function prepareMachine(): Promise<void> {
     env: withoutAccounts(process.env),
     signal: new AbortController().signal,
   };
+  const missing = TEST_TOOLS.filter((program) => !has(program));
+  if (missing.length > 0 && mayInstall(needs)) {
+    await installPackages(missing, needs, report);
+  }
   const { value: tools } = await findTools(needs, report);
   const { value: pythons } = await preparePythons({ ...needs, tools }, report);
   for (const { name, lock, variable } of PYTHON_PROJECTS) {
@@ -56,15 +60,4 @@ export default async function prepareMachine(): Promise<void> {
   } else {
     Object.assign(process.env, providers.env);
   }
-}
-
-function installTestTools(): void {
-  const missing = Object.entries(TEST_TOOLS).filter(([program]) => !has(program));
-  if (missing.length === 0 || process.getuid?.() !== 0 || !has("apt-get")) {
-    return;
-  }
-  const packages = missing.map(([, name]) => name);
-  const how = { env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" }, timeout: APT_MS };
-  execFileSync("apt-get", ["update"], how);
-  execFileSync("apt-get", ["install", "--yes", "--no-install-recommends", ...packages], how);
 }

@@ -1,10 +1,12 @@
-/** Real servers for tests, each on a free port of loopback: Redis, and moto as the stand-in of AWS. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+/** Real servers for tests, each on a free port of loopback: Redis, moto as AWS, and the stand-ins that `npm start` runs. */
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type CloudPorts, withoutAccounts } from "../../local/clouds";
+import { has } from "./tools";
 
 const START_MS = 30_000;
 const STOP_MS = 5_000;
@@ -52,19 +54,31 @@ export function motoMissing(): string | undefined {
   return existsSync(python) ? undefined : `no stand-in of AWS: ${python} is not there. ${remedy}.`;
 }
 
-/** Starts moto, empty. */
-export async function startMoto(): Promise<Moto> {
-  const missing = motoMissing();
-  if (missing) {
-    throw new Error(missing);
-  }
+/**
+ * Starts moto, empty.
+ *
+ * @param env moto's own settings, such as MOTO_S3_ALLOW_CROSSACCOUNT_ACCESS
+ */
+export async function startMoto(env: NodeJS.ProcessEnv = {}): Promise<Moto> {
   const args = ["-m", "moto.server", "--host", "127.0.0.1", "--port", "0"];
-  const child = start(standInsPython(), args, "Run npm start -- --once.", {
-    S3_IGNORE_SUBDOMAIN_BUCKETNAME: "true",
-    PYTHONUNBUFFERED: "1",
-  });
+  const child = startPython(args, { S3_IGNORE_SUBDOMAIN_BUCKETNAME: "true", ...env });
   const [, port] = await said(child, /Running on http:\/\/127\.0\.0\.1:(\d+)/);
   return { port: Number(port), endpoint: `http://127.0.0.1:${port}`, stop: () => stop(child.process) };
+}
+
+/** The stand-ins of both clouds: one AWS account. */
+export interface StandIns {
+  readonly ports: CloudPorts;
+  /** Ends them, and resolves when they are gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts the stand-ins, empty, with the AWS account of this id. */
+export async function startStandIns(account: string): Promise<StandIns> {
+  const args = ["-m", "standins", "--aws-port", "0", "--gcp-port", "0", "--account", account];
+  const child = startPython(args, { PYTHONPATH: resolve("local/standins") });
+  const [, aws, gcp] = await said(child, /AWS at http:\/\/[^:]+:(\d+), Google Cloud at http:\/\/[^:]+:(\d+)/);
+  return { ports: { aws: Number(aws), gcp: Number(gcp) }, stop: () => stop(child.process) };
 }
 
 /** A port of loopback that was free a moment ago. */
@@ -99,12 +113,22 @@ interface Child {
   said(): string;
 }
 
+function startPython(args: readonly string[], env: NodeJS.ProcessEnv): Child {
+  const missing = motoMissing();
+  if (missing) {
+    throw new Error(missing);
+  }
+  return start(standInsPython(), args, "Run npm start -- --once.", { PYTHONUNBUFFERED: "1", ...env });
+}
+
 function start(command: string, args: readonly string[], remedy: string, env: NodeJS.ProcessEnv = {}): Child {
-  const found = command.includes("/") || spawnSync("which", [command]).status === 0;
-  if (!found) {
+  if (!command.includes("/") && !has(command)) {
     throw new Error(`${command} is not on PATH. ${remedy}`);
   }
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    env: { ...withoutAccounts(process.env), ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {

@@ -1,9 +1,9 @@
 /** Tools that a test needs and a machine may lack: a test that is left out says why. */
-import { spawnSync } from "node:child_process";
+import { which } from "../../commands/support/shell";
 
 /** Whether a program answers on PATH. */
 export function has(program: string): boolean {
-  return spawnSync("which", [program]).status === 0;
+  return which(program, process.env) !== undefined;
 }
 
 /**

@@ -4,24 +4,14 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { parse } from "yaml";
+import { filesOf, parseEnvironment } from "../../local/cloud-config";
 import { run } from "../support/run";
 import { describeUnless, has, testUnless } from "../support/tools";
 
 /** EC2's limit for user data, before base64. */
 const EC2_USER_DATA_BYTES = 16_384;
-
-interface WriteFile {
-  readonly path: string;
-  readonly content: string;
-  readonly permissions?: string;
-}
-
-interface CloudConfig {
-  readonly write_files: readonly WriteFile[];
-}
 
 interface Role {
   readonly name: string;
@@ -54,8 +44,8 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
   describe.each(ROLES)("$name", ({ name }) => {
     const compressed = () => userData.get(name) ?? Buffer.alloc(0);
     const document = () => gunzipSync(compressed()).toString("utf8");
-    const files = () => (parse(document()) as CloudConfig).write_files;
-    const scripts = () => files().filter(({ content }) => content.startsWith("#!"));
+    const files = () => filesOf(compressed().toString("base64"));
+    const scripts = () => [...files().values()].filter((content) => content.startsWith("#!"));
 
     test("fits into EC2's 16 KiB of user data", () => {
       expect(compressed().length).toBeGreaterThan(0);
@@ -68,15 +58,15 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
     });
 
     test("has no variable of the environment without a name or with a line break in it", () => {
-      const environment = files().filter(({ path }) => path.endsWith(".env"));
-      for (const line of environment.flatMap(({ content }) => content.trim().split("\n"))) {
+      const environments = [...files()].filter(([path]) => path.endsWith(".env"));
+      for (const line of environments.flatMap(([, content]) => content.trim().split("\n"))) {
         expect(line).toMatch(/^[A-Z][A-Z0-9_]*=\S*$/);
       }
     });
 
     test("has scripts that bash parses", () => {
       expect(scripts().length).toBeGreaterThan(0);
-      for (const { content } of scripts()) {
+      for (const content of scripts()) {
         run("bash", ["-n"], { input: content });
       }
     });
@@ -84,7 +74,7 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
     testUnless(has("shellcheck") ? undefined : "shellcheck is not on PATH: apt-get install shellcheck")(
       "has scripts that shellcheck has nothing to say about",
       () => {
-        for (const { content } of scripts()) {
+        for (const content of scripts()) {
           run("shellcheck", ["--shell=bash", "-"], { input: content });
         }
       },
@@ -104,11 +94,12 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
       () => {
         const folder = join(work, `${name}-units`);
         mkdirSync(folder, { recursive: true });
-        const units = [...files(), ...shippedUnits(name)].filter(({ path }) => /\.(service|timer)$/.test(path));
-        for (const { path, content } of units) {
-          writeFileSync(join(folder, path.split("/").at(-1) ?? ""), withPresentPrograms(content));
-        }
-        const paths = units.map(({ path }) => join(folder, path.split("/").at(-1) ?? ""));
+        const units = [...files(), ...shippedUnits(name)].filter(([path]) => /\.(service|timer)$/.test(path));
+        const paths = units.map(([path, content]) => {
+          const file = join(folder, basename(path));
+          writeFileSync(file, withPresentPrograms(content));
+          return file;
+        });
         expect(units.length).toBeGreaterThan(0);
         run("systemd-analyze", ["verify", "--man=no", ...paths], {
           env: { ...process.env, SYSTEMD_UNIT_PATH: `${folder}:` },
@@ -118,11 +109,9 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
   });
 
   test("a worker's agent gets every name that its specification lists", () => {
-    const environment = (
-      parse(gunzipSync(userData.get("worker") ?? Buffer.alloc(0)).toString("utf8")) as CloudConfig
-    ).write_files.find(({ path }) => path === "/etc/nanogrid/worker.env");
-    const names = environment?.content.split("\n").map((line) => line.split("=")[0]);
-    expect(names).toEqual(
+    const files = filesOf((userData.get("worker") ?? Buffer.alloc(0)).toString("base64"));
+    const environment = parseEnvironment(files.get("/etc/nanogrid/worker.env") ?? "");
+    expect(Object.keys(environment)).toEqual(
       expect.arrayContaining([
         "S3_CODE_BUCKET",
         "S3_USER_DATA_BUCKET",
@@ -134,9 +123,9 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
         "GOOGLE_APPLICATION_CREDENTIALS",
       ]),
     );
-    expect(environment?.content).toContain("AI_ENDPOINT=http://10.0.20.100:11434\n");
-    expect(environment?.content).toContain("GOOGLE_APPLICATION_CREDENTIALS=/etc/ncp-test-465906-417c34e96c23.json\n");
-    expect(environment?.content).toContain("REDIS_PORT=sample-redis_port\n");
+    expect(environment.AI_ENDPOINT).toBe("http://10.0.20.100:11434");
+    expect(environment.GOOGLE_APPLICATION_CREDENTIALS).toBe("/etc/ncp-test-465906-417c34e96c23.json");
+    expect(environment.REDIS_PORT).toBe("sample-redis_port");
   });
 });
 
@@ -173,10 +162,8 @@ function withSamples(expression: string): string {
 }
 
 /** Units that travel with a program instead of its cloud-init. */
-function shippedUnits(name: string): WriteFile[] {
-  return name === "worker"
-    ? [{ path: "worker.service", content: readFileSync("userdata/worker/worker.service", "utf8") }]
-    : [];
+function shippedUnits(name: string): [path: string, content: string][] {
+  return name === "worker" ? [["worker.service", readFileSync("userdata/worker/worker.service", "utf8")]] : [];
 }
 
 /** systemd's verifier wants every program to exist; on this machine the instances' own do not. */

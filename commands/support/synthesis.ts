@@ -80,7 +80,7 @@ export function readStack(project: string, stack: string): TerraformJson {
 }
 
 /** Each stack after those it depends on, otherwise in the order of the manifest. */
-function inDeploymentOrder(stacks: readonly SynthesizedStack[]): SynthesizedStack[] {
+export function inDeploymentOrder(stacks: readonly SynthesizedStack[]): SynthesizedStack[] {
   const ordered: SynthesizedStack[] = [];
   let waiting = [...stacks];
   while (waiting.length > 0) {

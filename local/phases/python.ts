@@ -1,11 +1,12 @@
 /** The Python environments of the stand-ins and the worker, from their locks, below `.local/venv`. */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { shell } from "../../commands/support/shell";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf } from "../places";
+import { identityOf } from "../services";
 
 /** Interpreters of the environments. */
 export interface Pythons {
@@ -58,24 +59,37 @@ export async function preparePython(
   try {
     return await prepareAlone(source, needs, report);
   } finally {
-    rmSync(guard, { recursive: true, force: true });
+    rmSync(guard, { force: true });
   }
 }
 
-/** Takes a guard: the folder that only one can create. One that is older than any installation was left by a run that was killed. */
+/** Takes a guard: the file that only one can create. One whose holder is gone was left by a run that was killed. */
 function taken(guard: string): boolean {
+  const own = `${guard}.${process.pid}`;
+  writeFileSync(own, `${process.pid} ${identityOf(process.pid)}`);
   try {
-    mkdirSync(guard);
+    linkSync(own, guard);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
       throw error;
     }
-    const made = statSync(guard, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    if (Date.now() - made > INSTALL_MS) {
-      rmSync(guard, { recursive: true, force: true });
+    if (!holderLives(guard)) {
+      rmSync(guard, { force: true });
     }
     return false;
+  } finally {
+    rmSync(own);
+  }
+}
+
+function holderLives(guard: string): boolean {
+  try {
+    const [pid, identity] = readFileSync(guard, "utf8").split(" ");
+    return identityOf(Number(pid)) === identity;
+  } catch {
+    // Given back meanwhile.
+    return true;
   }
 }
 
