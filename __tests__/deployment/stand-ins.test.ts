@@ -2,15 +2,15 @@
  * Layer 5: every stack by real Terraform and real providers, against the stand-ins of the clouds: apply, a second plan without a change,
  * and destroy to nothing.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import { inDeploymentOrder, type SynthesizedStack } from "../../commands/support/synthesis";
 import { clientOptions, terraformClouds } from "../../local/clouds";
 import { loadSettings } from "../../modules/platform/settings";
 import { run } from "../support/run";
-import { freePort, until } from "../support/servers";
+import { type StandIns, startStandIns } from "../support/servers";
 import { describeUnless } from "../support/tools";
 
 const TERRAFORM_MS = 300_000;
@@ -23,7 +23,7 @@ const missing = process.env.NANOGRID_NO_PROVIDERS
 describeUnless(missing)("every stack, against the stand-ins", () => {
   const settings = loadSettings("local");
   const work = mkdtempSync(join(tmpdir(), "deployment-"));
-  let standIns: ChildProcess;
+  let standIns: StandIns;
   let env: NodeJS.ProcessEnv;
   let s3: S3Client;
   /** Producers before their consumers. */
@@ -33,17 +33,8 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     run("terraform", [...args, "-no-color"], { cwd: join(work, "stacks", stack), env, timeoutMs: TERRAFORM_MS });
 
   beforeAll(async () => {
-    const ports = { aws: await freePort(), gcp: await freePort() };
-    standIns = spawn(
-      process.env.NANOGRID_STANDINS_PYTHON ?? "",
-      [
-        ...["-m", "standins", "--account", settings.accountId],
-        ...["--aws-port", String(ports.aws), "--gcp-port", String(ports.gcp)],
-      ],
-      { env: { ...process.env, PYTHONPATH: "local/standins" }, stdio: "ignore" },
-    );
-    const health = `http://127.0.0.1:${ports.aws}/standins/health`;
-    await until("the stand-ins to answer", async () => (await fetch(health).catch(() => undefined))?.ok === true);
+    standIns = await startStandIns(settings.accountId);
+    const { ports } = standIns;
     env = { ...process.env, ...terraformClouds(ports, settings.region) };
     s3 = new S3Client(clientOptions(ports, settings.region));
     await s3.send(
@@ -57,8 +48,8 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     order = deploymentOrder(join(work, "out", "manifest.json"));
   }, 120_000);
 
-  afterAll(() => {
-    standIns?.kill();
+  afterAll(async () => {
+    await standIns?.stop();
     s3?.destroy();
     rmSync(work, { recursive: true, force: true });
   });
@@ -120,20 +111,7 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
 
 /** NanoGrid's stacks, each after those it reads. */
 function deploymentOrder(manifestFile: string): string[] {
-  const { stacks } = JSON.parse(readFileSync(manifestFile, "utf8")) as {
-    stacks: Record<string, { dependencies: string[] }>;
-  };
-  const waiting = new Set(Object.keys(stacks).filter((name) => name !== "state-backend"));
-  const order: string[] = [];
-  while (waiting.size > 0) {
-    const ready = [...waiting].filter((name) => stacks[name]?.dependencies.every((other) => !waiting.has(other)));
-    if (ready.length === 0) {
-      throw new Error(`a cycle among ${[...waiting].join(", ")}`);
-    }
-    for (const name of ready.sort()) {
-      order.push(name);
-      waiting.delete(name);
-    }
-  }
-  return order;
+  const { stacks } = JSON.parse(readFileSync(manifestFile, "utf8")) as { stacks: Record<string, SynthesizedStack> };
+  const names = inDeploymentOrder(Object.values(stacks)).map(({ name }) => name);
+  return names.filter((name) => name !== "state-backend");
 }
