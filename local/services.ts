@@ -39,6 +39,8 @@ export interface ServiceSpec {
 }
 
 const POLL_MS = 100;
+/** How long {@link answersOk} waits. */
+const PROBE_MS = 2_000;
 
 /** The running service of that name, or undefined; the record of one that is gone is removed. */
 export function findService(places: Places, name: string): Service | undefined {
@@ -190,5 +192,14 @@ function tryToSignal(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch {
     // Gone already.
+  }
+}
+
+/** Whether a service answers a GET request with success, in time. */
+export async function answersOk(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) })).ok;
+  } catch {
+    return false;
   }
 }

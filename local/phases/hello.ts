@@ -1,12 +1,12 @@
 /** `examples/hello`, uploaded and run as a user would: an API key, a zip over HTTP, a synchronous call, and its copy in the archive. */
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Zippable, zipSync } from "fflate";
 import { z } from "zod";
 import { Problem } from "../../commands/support/problem";
 import { shell } from "../../commands/support/shell";
+import { filesBelow, packFiles } from "../../modules/platform/artifact";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places } from "../places";
 import { LOOPBACK } from "../ports";
@@ -38,8 +38,6 @@ const REQUEST_MS = 15_000;
 const CALL_MS = 120_000;
 const POLL_MS = 500;
 const ARCHIVE_MS = 30_000;
-/** The earliest time that a zip can hold: the same source gives the same bytes. */
-const EPOCH = new Date(1980, 0, 1);
 
 const functionView = z.object({ functionId: z.string(), name: z.string(), version: z.int(), codeSha256: z.string() });
 const functionPage = z.object({ items: z.array(functionView) });
@@ -117,7 +115,7 @@ function keyFile(places: Places): string {
 
 /** The function with exactly this code, uploaded unless it is there. */
 async function upload(api: Api, folder: string): Promise<z.infer<typeof functionView>> {
-  const zip = zipOf(folder);
+  const zip = packFiles(filesBelow(folder, (path) => path.endsWith(".py")));
   const sha256 = createHash("sha256").update(zip).digest("hex");
   const { items } = functionPage.parse(await api.ask("GET", "/v1/functions"));
   const same = items.find(({ codeSha256, name }) => name === NAME && codeSha256 === sha256);
@@ -126,7 +124,7 @@ async function upload(api: Api, folder: string): Promise<z.infer<typeof function
   }
   const form = new FormData();
   form.set("name", NAME);
-  form.set("code", new Blob([zip], { type: "application/zip" }), "code.zip");
+  form.set("code", new Blob([new Uint8Array(zip)], { type: "application/zip" }), "code.zip");
   return functionView.parse(await api.ask("POST", "/v1/functions", form));
 }
 
@@ -224,13 +222,4 @@ class Api {
 
 function authorization(key: string): Record<string, string> {
   return { authorization: `Bearer ${key}` };
-}
-
-function zipOf(folder: string): Uint8Array<ArrayBuffer> {
-  const files: Zippable = {};
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".py"));
-  for (const name of names.sort()) {
-    files[name] = [readFileSync(join(folder, name)), { mtime: EPOCH }];
-  }
-  return new Uint8Array(zipSync(files));
 }

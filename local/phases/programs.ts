@@ -6,7 +6,7 @@ import { programClouds } from "../clouds";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places } from "../places";
 import { LOOPBACK, requireFreePort } from "../ports";
-import { startService, stopService } from "../services";
+import { answersOk, startService, stopService } from "../services";
 
 /** Programs that run. */
 export interface Programs {
@@ -20,7 +20,6 @@ export interface Programs {
 export const PROGRAM_SERVICES = ["worker", "controller"] as const;
 
 const READY_MS = 60_000;
-const PROBE_MS = 2_000;
 /** Time to finish what runs, and to archive what is owed; the queue gives the rest to another worker. */
 const STOP_MS = 30_000;
 /** A worker ends after its poll: Ctrl-C should not take the 20 s of a long one. */
@@ -115,12 +114,4 @@ function workerService(
 
 function readFrom(file: string, offset: number): string {
   return existsSync(file) ? readFileSync(file).subarray(offset).toString("utf8") : "";
-}
-
-async function answersOk(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) })).ok;
-  } catch {
-    return false;
-  }
 }

@@ -1,13 +1,14 @@
 /** The stand-ins of the clouds and a real Redis, on loopback. They keep running between runs. */
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { filesBelow, hashOf } from "../../modules/platform/artifact";
 import type { CloudPorts } from "../clouds";
 import type { Needs, Outcome, Report } from "../phase";
 import type { Places } from "../places";
 import { LOOPBACK, requireFreePort } from "../ports";
-import { findService, startService, stopService } from "../services";
+import { answersOk, findService, startService, stopService } from "../services";
 
 /** Where the stand-ins answer. */
 export interface StandIns {
@@ -120,28 +121,17 @@ function cloudService(needs: StandInNeeds, standIns: StandIns): Spec {
       .update(`${args.join(" ")} ${providers.kind === "none"}`)
       .update(sourceHash(source))
       .digest("hex"),
-    ready: async () => (await healthy(ports.aws)) && (await healthy(ports.gcp)),
+    ready: async () => {
+      const answers = [ports.aws, ports.gcp].map((port) => answersOk(`http://${LOOPBACK}:${port}/standins/health`));
+      return (await Promise.all(answers)).every(Boolean);
+    },
     readyMs: READY_MS,
   };
 }
 
 /** A hash of the stand-ins' own code: a run with other code must not be kept. */
 function sourceHash(folder: string): string {
-  const hash = createHash("sha256");
-  const files = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((file) => /\.(py|lock)$/.test(file));
-  for (const file of files.sort()) {
-    hash.update(file).update(readFileSync(join(folder, file)));
-  }
-  return hash.digest("hex");
-}
-
-async function healthy(port: number): Promise<boolean> {
-  try {
-    const url = `http://${LOOPBACK}:${port}/standins/health`;
-    return (await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) })).ok;
-  } catch {
-    return false;
-  }
+  return hashOf(filesBelow(folder, (path) => /\.(py|lock)$/.test(path)));
 }
 
 /** Whether a Redis says PONG on that port. */
