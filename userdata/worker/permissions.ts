@@ -11,6 +11,8 @@ export interface WorkerArns {
   readonly queue: string;
   /** The jobs table. */
   readonly jobsTable: string;
+  /** Secrets of functions: `nanogrid/functions/*`. */
+  readonly functionSecrets: string;
   /** The secret with the Google Cloud credential configuration. @default - no archive */
   readonly gcpCredentialsSecret?: string;
   /** The workers' auto-scaling group. */
@@ -23,7 +25,7 @@ export interface WorkerArns {
 
 /** Redis ACL rules of the worker: the keys and channels of docs/protocol.md, nothing administrative. */
 export const WORKER_REDIS_ACCESS =
-  "on ~nanogrid:* &nanogrid:* -@all +@connection +get +set +expire +publish +subscribe +unsubscribe +ping +info";
+  "on ~nanogrid:* &nanogrid:* -@all +@connection +get +set +append +expire +hset +hdel +hgetall +publish +subscribe +unsubscribe +ping +info";
 
 /**
  * The worker's statements. The machine around it (artifacts, logs, Session Manager) has statements of its own.
@@ -35,7 +37,18 @@ export function workerPermissions(arns: WorkerArns): readonly Statement[] {
     {
       sid: "ReadCodeAndInputs",
       actions: ["s3:GetObject"],
-      resources: [`${arns.codeBucket}/functions/*`, `${arns.codeBucket}/inputs/*`],
+      resources: [`${arns.codeBucket}/functions/*`, `${arns.codeBucket}/inputs/*`, `${arns.codeBucket}/dependencies/*`],
+    },
+    {
+      // Without it S3 answers 403 for an object that is gone, and the job of a deleted function would look like our error.
+      sid: "TellMissingFromForbidden",
+      actions: ["s3:ListBucket"],
+      resources: [arns.codeBucket],
+    },
+    {
+      sid: "StoreDependencies",
+      actions: ["s3:PutObject"],
+      resources: [`${arns.codeBucket}/dependencies/*`],
     },
     {
       sid: "WriteOutputFiles",
@@ -48,9 +61,27 @@ export function workerPermissions(arns: WorkerArns): readonly Statement[] {
       resources: [arns.queue],
     },
     {
+      // The message of a job that outlived its own, once the job's worker is gone.
+      sid: "SendJobsAgain",
+      actions: ["sqs:SendMessage"],
+      resources: [arns.queue],
+    },
+    {
       sid: "ClaimAndFinishJobs",
       actions: ["dynamodb:GetItem", "dynamodb:UpdateItem"],
       resources: [arns.jobsTable],
+    },
+    {
+      sid: "FindDuties",
+      actions: ["dynamodb:Query"],
+      resources: [`${arns.jobsTable}/index/by-duty`],
+    },
+    {
+      // A worker runs functions of every tenant, and a function names its secrets when it is made: which ones cannot be
+      // listed here. The worker gives a run those of its own tenant alone, and nothing else has names under this prefix.
+      sid: "ReadFunctionSecrets",
+      actions: ["secretsmanager:GetSecretValue"],
+      resources: [arns.functionSecrets],
     },
     ...(arns.gcpCredentialsSecret
       ? [

@@ -34,17 +34,18 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def runtime_image() -> str:
+def runtime_image() -> Iterator[str]:
     """The image that Python functions run in, built if it is not there."""
     try:
         docker.from_env(timeout=10).ping()
     except DockerException as error:
         pytest.skip(f"no Docker engine answers, set DOCKER_HOST: {error}")
-    tag = "nanogrid/runtime-python:tests"
+    # A name of this process' own: whoever else tests on this engine has one too.
+    tag = f"nanogrid/runtime-python:tests-{os.getpid()}"
+    build = WORKER_FOLDER / "runtimes" / "build"
+    subprocess.run([build, "--runtime", "python", "--tag", tag], check=True, timeout=BUILD_TIMEOUT_S)
+    yield tag
     subprocess.run(["docker", "image", "rm", "--force", tag], check=False, capture_output=True, timeout=60)
-    build = WORKER_FOLDER / "runtimes" / "python" / "build"
-    subprocess.run([build, "--tag", tag], check=True, timeout=BUILD_TIMEOUT_S)
-    return tag
 
 
 @pytest.fixture(scope="session")

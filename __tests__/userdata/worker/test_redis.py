@@ -1,5 +1,6 @@
 """Redis as ElastiCache has it: TLS, and a token of IAM as the password."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -8,10 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import redis
-from support.processes import Server, free_port
+from support.clouds import Grid
+from support.processes import Server, free_port, wait_until
+from support.worker import WORKER_FOLDER, Worker, WorkerOptions
 
+from nanogrid_worker.redis_client import IamToken, connect_redis
 from nanogrid_worker.settings import Settings
-from nanogrid_worker.status import IamToken, StatusBoard
+from nanogrid_worker.status import StatusBoard
+from nanogrid_worker.teller import Teller
 
 USER = "nanogrid-worker"
 
@@ -81,14 +86,57 @@ def test_status_is_told_over_tls_as_the_iam_user_and_again_after_a_disconnect(tl
         redis_cache_name="nanogrid-redis",
         aws_region="ap-northeast-2",
     )
-    board = StatusBoard(settings)
+    teller = Teller(connect_redis(settings, "nanogrid-worker"))
+    board = StatusBoard(teller)
     reader = redis.Redis("localhost", tls_redis, username=USER, password="any", ssl=True)
-    board.status("job_1", "PROCESSING")
-    assert b'"PROCESSING"' in (reader.get("nanogrid:job:job_1") or b"")
+    board.result({"job_id": "job_1", "status": "SUCCESS", "finished_at": "1"})
+    assert b'"finished_at":"1"' in (reader.get("nanogrid:job:job_1") or b"")
     assert [client["user"] for client in reader.client_list() if client["name"] == "nanogrid-worker"] == [USER]
     for client in reader.client_list():
         if client["name"] == "nanogrid-worker":
             reader.client_kill_filter(_id=client["id"])
-    board.status("job_1", "SUCCESS")
-    assert b'"SUCCESS"' in (reader.get("nanogrid:job:job_1") or b"")
-    board.close()
+    board.result({"job_id": "job_1", "status": "SUCCESS", "finished_at": "2"})
+    assert b'"finished_at":"2"' in (reader.get("nanogrid:job:job_1") or b"")
+    teller.close()
+
+
+def test_the_workers_redis_user_may_do_all_that_the_worker_does(grid: Grid, runtime_image: str, scratch: Path) -> None:
+    """redis: the access string of the worker's user allows all that a worker does with a job, and no more."""
+    text = (WORKER_FOLDER / "permissions.ts").read_text()
+    (access,) = re.findall(r"WORKER_REDIS_ACCESS =\s*((?:\"[^\"]*\"[\s+]*)+);", text)
+    rules = "".join(re.findall(r"\"([^\"]*)\"", access)).split()
+    port = free_port()
+    arguments = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(scratch)]
+    users = [
+        "--user",
+        "default",
+        "resetchannels",
+        "nopass",
+        *rules,
+        "--user",
+        "tests",
+        "on",
+        "nopass",
+        "~*",
+        "&*",
+        "+@all",
+    ]
+    with (
+        Server([*arguments, *users], scratch / "redis-user.log", port),
+        Worker(grid, runtime_image, scratch, WorkerOptions({"REDIS_PORT": str(port)})) as worker,
+    ):
+        worker.wait_ready()
+        job_id = grid.submit("def handler(event): print('text')\n")
+        grid.result(job_id)
+        tests = redis.Redis(port=port, username="tests", password="any")
+        wait_until(lambda: tests.exists(f"nanogrid:job:{job_id}"), 10, "the result is told")
+        assert tests.get(f"nanogrid:job:{job_id}:log:1") == b"text\n"
+        assert len(tests.hgetall("nanogrid:workers")) == 1
+        assert tests.publish("nanogrid:cancel", "nobody") == 1
+        worker.terminate()
+        assert tests.hgetall("nanogrid:workers") == {}
+        assert worker.logged("Redis was not told") == worker.logged("cancellations are not heard") == []
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            redis.Redis(port=port).flushall()
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            redis.Redis(port=port).get("other")

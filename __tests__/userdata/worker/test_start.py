@@ -16,7 +16,7 @@ GOOD_ENGINE = {
     "PidsLimit": True,
     "CpuCfsQuota": True,
     "SwapLimit": True,
-    "SecurityOptions": ["name=seccomp,profile=default"],
+    "SecurityOptions": ["name=seccomp,profile=default", "name=userns"],
 }
 GOOD_SANDBOX = {
     "uid": 65534,
@@ -26,7 +26,10 @@ GOOD_SANDBOX = {
     "no_new_privileges": "1",
     "seccomp": "2",
     "interfaces": ["lo"],
+    "uid_map": ["0", "100000", "65536"],
+    "reached": [],
     "writable": [],
+    "opened": [],
     "environment": ["HOME", "PATH"],
 }
 
@@ -60,13 +63,19 @@ def test_a_worker_needs_nothing_but_its_own_requirements() -> None:
 
 def test_every_wrong_setting_is_named_at_once() -> None:
     """settings: every missing and wrong variable is named at once, with what was expected."""
-    ended = start(REDIS_PORT="70000", SQS_QUEUE_URL="tasks", REDIS_USER="worker", VISIBILITY_TIMEOUT_S="soon")
+    ended = start(
+        REDIS_PORT="70000",
+        SQS_QUEUE_URL="tasks",
+        REDIS_USER="worker",
+        VISIBILITY_TIMEOUT_S="soon",
+        CALLBACK_ALLOWED_CIDRS="10.0.0.1/8",
+    )
     assert ended.returncode == 64
     lines = ended.stderr.splitlines()
     assert lines[0] == "nanogrid-worker cannot start:"
     named = {line.split(":")[0] for line in lines[1:]}
     assert {"AWS_REGION", "S3_CODE_BUCKET", "JOBS_TABLE", "REDIS_HOST", "RUNTIME_IMAGE_PYTHON"} <= named
-    assert {"REDIS_PORT", "SQS_QUEUE_URL", "VISIBILITY_TIMEOUT_S"} <= named
+    assert {"REDIS_PORT", "SQS_QUEUE_URL", "VISIBILITY_TIMEOUT_S", "CALLBACK_ALLOWED_CIDRS"} <= named
     assert "AWS_REGION: is not set. Set it to the region of the queue" in ended.stderr
     assert "got '70000'" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -82,12 +91,21 @@ def test_iam_authentication_needs_tls_and_a_name() -> None:
     assert [line.split(":")[0] for line in ended.stderr.splitlines()[1:]] == ["REDIS_CACHE_NAME", "REDIS_TLS"]
 
 
+def test_a_message_moves_before_sqs_forgets_its_receipt() -> None:
+    """settings: a hand-over so late that SQS may have let go of the receipt is refused."""
+    names = ["AWS_REGION", "ENVIRONMENT", "S3_CODE_BUCKET", "S3_USER_DATA_BUCKET", "JOBS_TABLE", "REDIS_HOST"]
+    good = dict.fromkeys([*names, "RUNTIME_IMAGE_PYTHON"], "x")
+    ended = start(**good, SQS_QUEUE_URL="http://aws.test/1/q", HAND_OVER_AFTER_S="42000", VISIBILITY_TIMEOUT_S="3600")
+    assert ended.returncode == 64
+    assert "HAND_OVER_AFTER_S" in ended.stderr
+
+
 def test_a_worker_without_its_runtime_image_refuses_to_start(grid: Grid, runtime_image: str, scratch: Path) -> None:
     """worker: without its runtime image it refuses to start, and says how to build it."""
     with Worker(grid, f"{runtime_image}-of-nowhere", scratch, WorkerOptions()) as worker:
         assert worker.process.wait(60) == 69
         error = worker.logged("worker refuses to start")[0]["error"]
-    assert "Build it with runtimes/python/build" in error
+    assert "Build it with runtimes/build" in error
 
 
 def test_a_worker_without_an_engine_refuses_to_start(grid: Grid, scratch: Path) -> None:
@@ -105,14 +123,15 @@ def test_a_worker_without_an_engine_refuses_to_start(grid: Grid, scratch: Path) 
         ({"PidsLimit": False}, "process limits"),
         ({"CpuCfsQuota": False}, "processor limits"),
         ({"SwapLimit": False}, "swap limits"),
-        ({"SecurityOptions": []}, "seccomp"),
-        ({"SecurityOptions": ["name=seccomp,profile=unconfined"]}, "seccomp profile"),
+        ({"SecurityOptions": ["name=userns"]}, "seccomp"),
+        ({"SecurityOptions": ["name=seccomp,profile=unconfined", "name=userns"]}, "seccomp profile"),
+        ({"SecurityOptions": ["name=seccomp,profile=default"]}, "user namespaces"),
     ],
 )
 def test_an_engine_that_lacks_a_protection_is_not_used(difference: dict[str, object], says: str) -> None:
     """protections: an engine that lacks one is not used."""
-    assert missing_in_engine(GOOD_ENGINE, has_swap=True) == []
-    (missing,) = missing_in_engine({**GOOD_ENGINE, **difference}, has_swap=True)
+    assert missing_in_engine(GOOD_ENGINE, has_swap=True, require_user_namespaces=True) == []
+    (missing,) = missing_in_engine({**GOOD_ENGINE, **difference}, has_swap=True, require_user_namespaces=True)
     assert says in missing
 
 
@@ -124,8 +143,9 @@ def test_an_engine_that_lacks_a_protection_is_not_used(difference: dict[str, obj
         ({"capabilities": {"CapBnd": "00000000a80425fb"}}, "capabilities"),
         ({"no_new_privileges": "0"}, "no-new-privileges"),
         ({"seccomp": "0"}, "seccomp"),
-        ({"interfaces": ["eth0", "lo"]}, "network"),
+        ({"reached": ["169.254.169.254 port 80"]}, "metadata service"),
         ({"writable": ["/"]}, "written"),
+        ({"opened": ["/proc/1/environ"]}, "runner"),
         ({"environment": ["AWS_SECRET_ACCESS_KEY", "PATH"]}, "AWS_SECRET_ACCESS_KEY"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 
 from nanogrid_worker.agent import Agent, new_worker_id
 from nanogrid_worker.errors import ProtectionMissing
@@ -28,7 +29,8 @@ def main() -> int:
         log.error("worker refuses to start", error=str(error))
         return EXIT_UNSAFE
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.stop())
+        # A handler comes in the middle of what the main thread does, which may hold the lock that stopping needs.
+        signal.signal(number, lambda *_: threading.Thread(target=agent.stop, name="stop").start())
     agent.run()
     return 0
 

@@ -1,89 +1,69 @@
-"""The archive in Google Cloud Storage: finished code and manifests, off the response path."""
+"""The archive in Google Cloud Storage: code and manifests of what has succeeded."""
 
 import contextlib
-import queue
 import threading
 import time
-from dataclasses import dataclass
+from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
 from google.api_core.exceptions import Conflict, GoogleAPIError, PreconditionFailed
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from requests.exceptions import RequestException
 
 from nanogrid_worker.code import CodeStore
-from nanogrid_worker.errors import InfrastructureError, RunRefused
-from nanogrid_worker.jobs import JobsTable
+from nanogrid_worker.duty_index import Owing
+from nanogrid_worker.errors import InfrastructureError, RunRefused, is_missing
 from nanogrid_worker.log import logger
 from nanogrid_worker.messages import Job
-from nanogrid_worker.results import Document, encode, manifest
-from nanogrid_worker.retry import retrying
+from nanogrid_worker.results import encode, manifest
 
-_WAITING = 200
-_ATTEMPTS = 8
-_LONGEST_WAIT_S = 60.0
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 20.0
+# While Google Cloud does not answer, one job finds out and the others do not wait for it.
+_AWAY_S = 30.0
+_KNOWN_VERSIONS = 10_000
 
-_TRANSIENT = (GoogleAPIError, GoogleAuthError, RequestException, InfrastructureError, BotoCoreError, ClientError)
+_FAILURES = (GoogleAPIError, GoogleAuthError, RequestException, OSError)
 
 log = logger(__name__)
 
 
-@dataclass(frozen=True)
-class _Owed:
-    job: Job
-    result: Document
-
-
 class Archive:
-    """A bounded line of jobs that wait for their copy, and the thread that serves it.
+    """The bucket of the archive. Safe to share between threads.
 
-    What does not fit, or fails for good, stays OWED in the jobs table.
+    Args:
+        bucket: its name.
+        code: where functions' code is.
     """
 
-    def __init__(self, bucket: str, code: CodeStore, jobs: JobsTable) -> None:
+    def __init__(self, bucket: str, code: CodeStore) -> None:
         # A creator may not read the bucket: the handle is made without asking for it.
         self._bucket = storage.Client().bucket(bucket)
         self._code = code
-        self._jobs = jobs
-        self._line: queue.Queue[_Owed | None] = queue.Queue(maxsize=_WAITING)
-        self._leaving = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="archive", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._known: set[str] = set()
+        self._away_until = 0.0
 
-    def add(self, job: Job, result: Document) -> None:
-        """Queues a finished job."""
+    def store(self, owing: Owing) -> bool:
+        """Stores a job's code and manifest; False, and a line in the log, if that failed."""
+        if time.monotonic() < self._away_until:
+            return False
         try:
-            self._line.put_nowait(_Owed(job, result))
-        except queue.Full:
-            log.warning("archive is behind, job stays owed", job_id=job.job_id)
-
-    def close(self, timeout_s: float) -> None:
-        """Finishes what waits, for so long at most."""
-        deadline = time.monotonic() + timeout_s
-        with contextlib.suppress(queue.Full):
-            self._line.put(None, timeout=timeout_s)
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        self._leaving.set()
-
-    def _serve(self) -> None:
-        while not self._leaving.is_set() and (owed := self._line.get()) is not None:
-            bound = log.bind(job_id=owed.job.job_id)
-            try:
-                for attempt in retrying("archive", _TRANSIENT, _ATTEMPTS, _LONGEST_WAIT_S):
-                    with attempt:
-                        self._store(owed)
-                bound.info("archived")
-            except (*_TRANSIENT, RunRefused, OSError) as error:
-                bound.error("not archived, job stays owed", error=repr(error))
-
-    def _store(self, owed: _Owed) -> None:
-        job = owed.job
-        folder = f"{job.tenant}/{job.function_id}/{job.function_version}"
-        self._create(f"{folder}/code.zip", self._code.zip_bytes(job), "application/zip")
-        self._create(f"{folder}/{job.job_id}.json", encode(manifest(owed.result)), "application/json")
-        self._jobs.archived(job.job_id)
+            folder = f"{owing.tenant}/{owing.function_id}/{owing.function_version}"
+            if not self._knows(folder):
+                self._create(f"{folder}/code.zip", self._code.zip_bytes(_code_of(owing)), "application/zip")
+                self._learn(folder)
+            self._create(f"{folder}/{owing.job_id}.json", encode(manifest(owing.result)), "application/json")
+        except (InfrastructureError, RunRefused) as error:
+            # The function was deleted in between, and its code is not for keeping any more.
+            is_gone = is_missing(error)
+            log.warning("not archived, its code cannot be had", error=str(error), is_gone=is_gone)
+            return is_gone
+        except _FAILURES as error:
+            self._away_until = time.monotonic() + _AWAY_S
+            log.warning("not archived, job stays owed", error=repr(error))
+            return False
+        log.info("archived")
+        return True
 
     def _create(self, name: str, data: bytes, content_type: str) -> None:
         blob = self._bucket.blob(name)
@@ -92,3 +72,19 @@ class Archive:
             blob.upload_from_string(
                 data, content_type=content_type, if_generation_match=0, timeout=_TIMEOUT_S, retry=None
             )
+
+    def _knows(self, folder: str) -> bool:
+        with self._lock:
+            return folder in self._known
+
+    def _learn(self, folder: str) -> None:
+        with self._lock:
+            if len(self._known) >= _KNOWN_VERSIONS:
+                self._known.clear()
+            self._known.add(folder)
+
+
+def _code_of(owing: Owing) -> Job:
+    """As much of a job as the code store asks for."""
+    fields: dict[str, Any] = {"code": None, "code_key": owing.code_key, "code_sha256": owing.code_sha256}
+    return Job.model_construct(**fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -25,6 +25,9 @@ class Aws:
     sqs: SQSClient
     s3: S3Client
     dynamodb: DynamoDBClient
+    # Their types are no dependency of the project: each is called in one place.
+    secretsmanager: Any
+    autoscaling: Any
 
 
 def connect(settings: Settings) -> Aws:
@@ -34,11 +37,14 @@ def connect(settings: Settings) -> Aws:
         connect_timeout=5,
         read_timeout=_READ_TIMEOUT_S + settings.poll_wait_s,
         retries={"mode": "standard", "total_max_attempts": 4},
-        # More than one thread per job talks: the job's own, its heartbeat, and the archive's.
-        max_pool_connections=settings.concurrency * 2 + 4,
+        # More than one thread per job talks: the job's own, its heartbeat, and those of duties.
+        max_pool_connections=settings.concurrency * 2 + 8,
+        tcp_keepalive=True,
     )
     return Aws(
         sqs=session.client("sqs", config=config),
         s3=session.client("s3", config=config),
         dynamodb=session.client("dynamodb", config=config),
+        secretsmanager=session.client("secretsmanager", config=config),
+        autoscaling=session.client("autoscaling", config=config),
     )

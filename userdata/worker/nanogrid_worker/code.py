@@ -5,27 +5,19 @@ import binascii
 import contextlib
 import hashlib
 import os
-import shutil
 import tempfile
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from nanogrid_worker.aws import Aws
-from nanogrid_worker.errors import InfrastructureError, RunRefused
-from nanogrid_worker.log import logger
+from nanogrid_worker.cache import DiskCache
+from nanogrid_worker.errors import InfrastructureError
 from nanogrid_worker.messages import Job
+from nanogrid_worker.objects import download
 from nanogrid_worker.unpack import unpack
 
 MAX_ZIP_BYTES = 256 * 1024 * 1024
 MAX_INPUT_BYTES = 64 * 1024 * 1024
-_CHUNK = 1024 * 1024
-_MIB = 1024 * 1024
-
-log = logger(__name__)
 
 
 class CodeStore:
@@ -35,12 +27,7 @@ class CodeStore:
         self._s3 = aws.s3
         self._bucket = bucket
         self._folder = folder
-        self._max_bytes = max_mb * _MIB
-        self._lock = threading.Lock()
-        self._in_use: Counter[str] = Counter()
-        folder.mkdir(parents=True, exist_ok=True)
-        for unfinished in folder.glob(".*"):
-            shutil.rmtree(unfinished)
+        self._cache = DiskCache(folder, max_mb)
 
     @contextlib.contextmanager
     def unpacked(self, job: Job) -> Iterator[Path]:
@@ -50,64 +37,41 @@ class CodeStore:
             InfrastructureError: the code cannot be fetched, or is not what its hash says.
             RunRefused: it is no zip that may be unpacked.
         """
-        with self._used(job.code_sha256):
-            yield self._entry(job) / "function"
+        with self._entry(job) as entry:
+            yield entry / "function"
 
     def zip_bytes(self, job: Job) -> bytes:
         """The zip of a job's code."""
-        with self._used(job.code_sha256):
-            return (self._entry(job) / "code.zip").read_bytes()
+        with self._entry(job) as entry:
+            return (entry / "code.zip").read_bytes()
 
     def input_of(self, job: Job) -> bytes | None:
         """A large input as JSON, from the code bucket; None where the message has the input itself."""
         if job.input_key is None:
             return None
         with tempfile.TemporaryFile(dir=self._folder) as file:
-            self._download(job.input_key, file.fileno(), MAX_INPUT_BYTES)
+            download(self._s3, self._bucket, job.input_key, file.fileno(), MAX_INPUT_BYTES)
             file.seek(0)
             return file.read()
 
     @contextlib.contextmanager
-    def _used(self, sha256: str) -> Iterator[None]:
-        with self._lock:
-            self._in_use[sha256] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._in_use[sha256] -= 1
+    def _entry(self, job: Job) -> Iterator[Path]:
+        with self._cache.used(job.code_sha256) as entry:
+            self._cache.ensure(job.code_sha256, lambda folder: self._fill(job, folder))
+            yield entry
 
-    def _entry(self, job: Job) -> Path:
-        entry = self._folder / job.code_sha256
-        if not entry.exists():
-            self._add(job, entry)
-            self._evict()
-        os.utime(entry)
-        return entry
-
-    def _add(self, job: Job, entry: Path) -> None:
-        making = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
-        try:
-            archive = making / "code.zip"
-            self._fetch(job, archive)
-            function = making / "function"
-            function.mkdir()
-            unpack(archive, function)
-            # Sandboxes run under another user, who enters by a mount of this folder alone.
-            making.chmod(0o755)
-            making.rename(entry)
-        except OSError:
-            # Another job of the same code may have been first; its entry is as good.
-            if not entry.exists():
-                raise
-        finally:
-            shutil.rmtree(making, ignore_errors=True)
+    def _fill(self, job: Job, folder: Path) -> None:
+        archive = folder / "code.zip"
+        self._fetch(job, archive)
+        function = folder / "function"
+        function.mkdir()
+        unpack(archive, function)
 
     def _fetch(self, job: Job, archive: Path) -> None:
         descriptor = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             if job.code is None:
-                sha256 = self._download(job.code_key, descriptor, MAX_ZIP_BYTES)
+                sha256 = download(self._s3, self._bucket, job.code_key, descriptor, MAX_ZIP_BYTES)
                 source = f"s3://{self._bucket}/{job.code_key}"
             else:
                 data = _decoded(job.code)
@@ -119,52 +83,9 @@ class CodeStore:
         if sha256 != job.code_sha256:
             raise InfrastructureError(f"code from {source} has SHA-256 {sha256}, expected {job.code_sha256}")
 
-    def _download(self, key: str, descriptor: int, max_bytes: int) -> str:
-        """Writes an object to a file; its SHA-256."""
-        digest = hashlib.sha256()
-        try:
-            reply = self._s3.get_object(Bucket=self._bucket, Key=key)
-            if reply["ContentLength"] > max_bytes:
-                message = f"{key} has {reply['ContentLength']} bytes; a worker takes {max_bytes}."
-                raise RunRefused("exception", message, "TooLarge")
-            with contextlib.closing(reply["Body"]) as body:
-                for chunk in body.iter_chunks(_CHUNK):
-                    digest.update(chunk)
-                    os.write(descriptor, chunk)
-        except (BotoCoreError, ClientError) as error:
-            raise InfrastructureError(f"s3://{self._bucket}/{key} cannot be read: {error}") from error
-        return digest.hexdigest()
-
-    def _evict(self) -> None:
-        """Removes what was used longest ago until the cache fits, sparing what is in use."""
-        entries = sorted((e for e in self._folder.iterdir() if not e.name.startswith(".")), key=_used_at)
-        sizes = {entry: _size(entry) for entry in entries}
-        total = sum(sizes.values())
-        for entry in entries:
-            if total <= self._max_bytes:
-                return
-            with self._lock:
-                if self._in_use[entry.name] > 0:
-                    continue
-                gone = entry.with_name(f".{entry.name}")
-                entry.rename(gone)
-            shutil.rmtree(gone)
-            total -= sizes[entry]
-            log.info("code evicted", sha256=entry.name, bytes=sizes[entry])
-
 
 def _decoded(code: str) -> bytes:
     try:
         return base64.b64decode(code, validate=True)
     except binascii.Error as error:
         raise InfrastructureError(f"the message's code is not base64: {error}") from error
-
-
-def _used_at(entry: Path) -> float:
-    with contextlib.suppress(FileNotFoundError):
-        return entry.stat().st_mtime
-    return 0.0
-
-
-def _size(entry: Path) -> int:
-    return sum(path.lstat().st_size for path in entry.rglob("*"))

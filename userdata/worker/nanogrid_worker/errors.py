@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from botocore.exceptions import ClientError
+
 ExitCode = Literal["ok", "exception", "timeout", "out_of_memory", "output_too_large", "infrastructure", "cancelled"]
 """How a run ended, as the result document says it."""
 
@@ -34,3 +36,9 @@ class Aborted(Exception):
 
 class ProtectionMissing(Exception):
     """A protection of the sandbox cannot be applied here; the worker must not start."""
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether an error was caused by an object that is not in its bucket (any more)."""
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] in ("NoSuchKey", "404")

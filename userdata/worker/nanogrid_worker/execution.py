@@ -3,41 +3,78 @@
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from nanogrid_worker import outputs
-from nanogrid_worker.archive import Archive
 from nanogrid_worker.aws import Aws
 from nanogrid_worker.code import CodeStore
-from nanogrid_worker.errors import Aborted, InfrastructureError, MalformedMessage, RunRefused
+from nanogrid_worker.dependencies import Dependencies
+from nanogrid_worker.duties import Duties
+from nanogrid_worker.errors import Aborted, InfrastructureError, MalformedMessage, RunRefused, is_missing
 from nanogrid_worker.heartbeat import Heartbeat
 from nanogrid_worker.jobs import AlreadyFinal, Claimed, HeldElsewhere, JobsTable
+from nanogrid_worker.live_log import LiveLog
 from nanogrid_worker.log import logger
 from nanogrid_worker.messages import Job, parse_job
 from nanogrid_worker.queue import Message, TaskQueue
-from nanogrid_worker.results import Outcome, document
-from nanogrid_worker.sandbox.engine import Engine
-from nanogrid_worker.sandbox.sandbox import Sandbox
+from nanogrid_worker.results import Document, Outcome, document
+from nanogrid_worker.retry import retrying
+from nanogrid_worker.sandbox.pool import Pool, Version
+from nanogrid_worker.sandbox.sandbox import LogTail
+from nanogrid_worker.secrets import SecretStore
 from nanogrid_worker.status import StatusBoard
+from nanogrid_worker.teller import Teller
 from nanogrid_worker.times import now
+
+# The client has tried several times itself when one of these fails. The lease holds in the meantime.
+_FINISH_ATTEMPTS = 5
+_FINISH_WAIT_S = 5.0
 
 log = logger(__name__)
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where runs live on this machine, and what they run in."""
+class Scope:
+    """What this worker does, and for whom.
 
-    run_dir: Path
-    work_dir: Path
+    Attributes:
+        worker_id: the worker, in leases and results.
+        runtimes: runtimes that it has an image for.
+        has_egress: whether functions may have a network.
+        has_archive: whether what succeeds is archived.
+        user_data_bucket: where output files go.
+        hand_over_after_s: age of a message at which it moves into the jobs table.
+    """
+
+    worker_id: str
+    runtimes: frozenset[str]
+    has_egress: bool
+    has_archive: bool
     user_data_bucket: str
-    images: dict[str, str]
+    hand_over_after_s: float
+
+
+class Stoppable(Protocol):
+    """What runs for a job and can be stopped from another thread."""
+
+    def abort(self) -> None:
+        """Stops it."""
+
+
+class Busyness(Protocol):
+    """Who wants to know when jobs run: see group.Group."""
+
+    def job_started(self) -> None:
+        """A job begins."""
+
+    def job_ended(self) -> None:
+        """A job has ended."""
 
 
 class Executor:
@@ -50,21 +87,27 @@ class Executor:
         queue: TaskQueue,
         jobs: JobsTable,
         board: StatusBoard,
+        teller: Teller,
         code: CodeStore,
-        engine: Engine,
-        archive: Archive | None,
-        places: Places,
-        worker_id: str,
+        dependencies: Dependencies,
+        secrets: SecretStore,
+        pool: Pool,
+        duties: Duties,
+        group: Busyness | None,
+        scope: Scope,
     ) -> None:
         self._aws = aws
         self._queue = queue
         self._jobs = jobs
         self._board = board
+        self._teller = teller
         self._code = code
-        self._engine = engine
-        self._archive = archive
-        self._places = places
-        self._worker_id = worker_id
+        self._dependencies = dependencies
+        self._secrets = secrets
+        self._pool = pool
+        self._duties = duties
+        self._group = group
+        self._scope = scope
         self._lock = threading.Lock()
         self._running: dict[str, Abort] = {}
         self._is_leaving = False
@@ -84,12 +127,26 @@ class Executor:
                 log.exception("message failed")
                 self._retry_later(message)
 
+    def busy(self) -> int:
+        """Jobs that run now."""
+        with self._lock:
+            return len(self._running)
+
+    def cancel(self, job_id: str) -> None:
+        """Stops a job, if it runs here."""
+        with self._lock:
+            abort = self._running.get(job_id)
+        if abort is not None:
+            log.info("job is cancelled", job_id=job_id)
+            abort.set()
+
     def abort_all(self) -> None:
         """Stops what runs and what is about to; each job is given back."""
         with self._lock:
             self._is_leaving = True
-            for abort in self._running.values():
-                abort.set()
+            aborts = list(self._running.values())
+        for abort in aborts:
+            abort.set()
 
     def _execute(self, message: Message, job: Job) -> None:
         with self._registered(job) as abort:
@@ -109,53 +166,99 @@ class Executor:
 
     def _claimed(self, message: Message, job: Job, claimed: Claimed, abort: "Abort") -> None:
         log.info("job started", function_id=job.function_id, version=job.function_version, attempt=claimed.attempt)
+        self._board.status(job.job_id, "PROCESSING")
+        heartbeat = Heartbeat(
+            self._queue, self._jobs, message, job.job_id, self._scope.hand_over_after_s, on_lost=abort.set
+        )
         try:
-            with Heartbeat(self._queue, self._jobs, message, job.job_id, abort.set):
-                self._board.status(job.job_id, "PROCESSING")
-                outcome = self._outcome(job, claimed, abort)
-                result = document(job, outcome, self._worker_id, claimed.started_at, now())
-                archive = self._archive if outcome.code == "ok" else None
-                is_written = self._jobs.finish(job.job_id, result, archive_owed=archive is not None)
+            with heartbeat:
+                result = self._result(job, claimed, abort)
+                owes = self._owes(job, result)
+                is_written = self._finish(job, result, owes)
+                if is_written:
+                    self._board.result(result)
+                handled_ms = (time.monotonic() - message.received_at) * 1000
         except Aborted:
-            self._give_back(message, job)
+            self._give_back(message, job, claimed, heartbeat)
             return
-        except BaseException:
-            # The next worker need not wait for the lease to end.
-            with contextlib.suppress(BotoCoreError, ClientError):
-                self._jobs.release(job.job_id)
-            raise
+        except Exception as error:
+            self._failed(job, claimed, heartbeat, error)
+            if not heartbeat.is_handed_over:
+                raise
+            log.exception("job failed")
+            return
         if not is_written:
-            self._lost(message, job)
+            self._lost(message, job, heartbeat)
             return
-        self._board.result(result)
-        self._queue.delete(message)
-        if archive is not None:
-            archive.add(job, result)
-        log.info("job ended", status=outcome.status, reason=outcome.code, duration_ms=result["duration_ms"])
+        if not heartbeat.is_handed_over:
+            self._queue.delete(message)
+        if owes:
+            self._duties.deliver_soon(job.job_id)
+        log.info(
+            "job ended",
+            status=result["status"],
+            reason=result["exit_reason"]["code"],
+            start=result["start"],
+            duration_ms=result["duration_ms"],
+            handled_ms=round(handled_ms, 3),
+        )
 
-    def _outcome(self, job: Job, claimed: Claimed, abort: "Abort") -> Outcome:
+    def _result(self, job: Job, claimed: Claimed, abort: "Abort") -> Document:
+        printed = _Printed(LiveLog(self._teller, job.job_id, claimed.attempt))
         try:
-            if job.deadline is not None and claimed.started_at > job.deadline:
-                raise RunRefused("timeout", "The job could not be started before its deadline.")
-            image = self._places.images.get(job.runtime)
-            if image is None:
-                raise RunRefused("infrastructure", f"This worker has no runtime for {job.runtime}.")
-            if job.egress:
-                raise RunRefused("infrastructure", "This worker gives functions no network.")
-            event = self._input(job)
-            with self._code.unpacked(job) as code, self._sandbox(job, image, code, abort) as sandbox:
-                payload = {
-                    "job_id": job.job_id,
-                    "handler": job.handler,
-                    "input": event,
-                    "environment": job.environment,
-                }
-                outcome, files = sandbox.run(payload, job.timeout_s)
-                bucket = self._places.user_data_bucket
-                return replace(outcome, files=tuple(outputs.upload(self._aws, bucket, job, files.received)))
+            outcome = self._outcome(job, claimed, abort, printed)
         except RunRefused as refused:
             error = {"type": refused.kind, "message": str(refused), "traceback": ""} if refused.kind else None
-            return Outcome(refused.code, str(refused), error=error)
+            outcome = printed.tail.added_to(Outcome(refused.code, str(refused), error=error), elapsed_ms=0)
+        finally:
+            printed.live_log.close()
+        return document(job, outcome, self._scope.worker_id, claimed.started_at, now(), claimed.attempt)
+
+    def _outcome(self, job: Job, claimed: Claimed, abort: "Abort", printed: "_Printed") -> Outcome:
+        if job.deadline is not None and claimed.started_at > job.deadline:
+            raise RunRefused("timeout", "The job could not be started before its deadline.")
+        if job.runtime not in self._scope.runtimes:
+            raise RunRefused("infrastructure", f"This worker has no runtime for {job.runtime}.")
+        if job.egress and not self._scope.has_egress:
+            raise RunRefused("infrastructure", "This worker gives functions no network.")
+        try:
+            with self._code.unpacked(job) as code:
+                if job.kind == "build":
+                    return self._dependencies.build(job, code, printed.write, abort.stops)
+                with self._dependencies.ready(job, code, printed.write, abort.stops) as dependencies:
+                    version = Version(
+                        tenant=job.tenant,
+                        function_id=job.function_id,
+                        function_version=job.function_version,
+                        runtime=job.runtime,
+                        memory_mb=job.memory_mb,
+                        egress=job.egress,
+                        code=code,
+                        dependencies=dependencies,
+                    )
+                    return self._run(job, version, abort, printed.live_log)
+        except InfrastructureError as error:
+            if not is_missing(error):
+                raise
+            message = "The function's code or the job's input is not there any more: its function was deleted."
+            raise RunRefused("exception", message, "FunctionDeleted") from error
+
+    def _payload(self, job: Job) -> dict[str, Any]:
+        trace = {"TRACEPARENT": job.traceparent} if job.traceparent else {}
+        return {
+            "job_id": job.job_id,
+            "handler": job.handler,
+            "input": self._input(job),
+            "environment": {**job.environment, **self._secrets.environment(job), **trace},
+        }
+
+    def _run(self, job: Job, version: Version, abort: "Abort", live_log: LiveLog) -> Outcome:
+        payload = self._payload(job)
+        with self._pool.lease(version, job.job_id) as lease:
+            abort.stops(lease)
+            outcome, files = lease.run(payload, job.timeout_s, live_log.write)
+            uploaded = outputs.upload(self._aws, self._scope.user_data_bucket, job, files.received)
+            return replace(outcome, files=tuple(uploaded), start=lease.start)
 
     def _input(self, job: Job) -> Any:
         data = self._code.input_of(job)
@@ -166,22 +269,16 @@ class Executor:
         except ValueError as error:
             raise InfrastructureError(f"input {job.input_key} is not JSON: {error}") from error
 
-    @contextlib.contextmanager
-    def _sandbox(self, job: Job, image: str, code: Path, abort: "Abort") -> Iterator[Sandbox]:
-        sandbox = Sandbox(
-            self._engine,
-            self._places.run_dir,
-            self._places.work_dir,
-            image=image,
-            code=code,
-            memory_mb=job.memory_mb,
-            job_id=job.job_id,
-        )
-        try:
-            abort.stops(sandbox)
-            yield sandbox
-        finally:
-            sandbox.close()
+    def _owes(self, job: Job, result: Document) -> list[str]:
+        is_archived = self._scope.has_archive and job.kind == "run" and result["status"] == "SUCCESS"
+        return [*(["ARCHIVE"] if is_archived else []), *(["CALLBACK"] if job.callback_url else [])]
+
+    def _finish(self, job: Job, result: Document, owes: list[str]) -> bool:
+        # What has run for hours is not lost because the table does not answer for a moment.
+        for attempt in retrying("finish", (BotoCoreError, ClientError), _FINISH_ATTEMPTS, _FINISH_WAIT_S):
+            with attempt:
+                return self._jobs.finish(job.job_id, result, owes)
+        raise AssertionError("retrying() ends with a result or an error")
 
     @contextlib.contextmanager
     def _registered(self, job: Job) -> "Iterator[Abort | None]":
@@ -191,25 +288,50 @@ class Executor:
             is_first = self._running.setdefault(job.job_id, abort) is abort
             if self._is_leaving:
                 abort.set()
+        if not is_first:
+            yield None
+            return
+        if self._group is not None:
+            self._group.job_started()
         try:
-            yield abort if is_first else None
+            yield abort
         finally:
-            if is_first:
-                with self._lock:
-                    del self._running[job.job_id]
+            with self._lock:
+                del self._running[job.job_id]
+            if self._group is not None:
+                self._group.job_ended()
 
-    def _give_back(self, message: Message, job: Job) -> None:
-        if not self._jobs.release(job.job_id):
-            self._lost(message, job)
+    def _give_back(self, message: Message, job: Job, claimed: Claimed, heartbeat: Heartbeat) -> None:
+        is_handed_over = heartbeat.is_handed_over
+        if not self._jobs.release(job.job_id, is_handed_over=is_handed_over, attempt=claimed.attempt):
+            self._lost(message, job, heartbeat)
             return
         self._board.status(job.job_id, "PENDING")
-        self._queue.give_back(message)
+        if is_handed_over:
+            self._duties.send_again(job.job_id)
+        else:
+            self._queue.give_back(message)
         log.info("job given back")
 
-    def _lost(self, message: Message, job: Job) -> None:
+    def _failed(self, job: Job, claimed: Claimed, heartbeat: Heartbeat, error: Exception) -> None:
+        """Lets go of a job that failed for a reason of ours: the next worker need not wait for the lease to end."""
+        reason = str(error) if isinstance(error, InfrastructureError) else f"The worker failed: {type(error).__name__}"
+        is_handed_over = heartbeat.is_handed_over
+        try:
+            is_ours = self._jobs.release(
+                job.job_id, is_handed_over=is_handed_over, attempt=claimed.attempt, error=reason
+            )
+            if is_ours:
+                self._board.status(job.job_id, "PENDING")
+            if is_ours and is_handed_over:
+                self._duties.send_again(job.job_id)
+        except (BotoCoreError, ClientError) as failure:
+            log.warning("job waits for its lease to end", error=repr(failure))
+
+    def _lost(self, message: Message, job: Job, heartbeat: Heartbeat) -> None:
         status = self._jobs.status(job.job_id)
         log.warning("result dropped: the job is not ours any more", status=status)
-        if status not in ("PENDING", "PROCESSING"):
+        if status not in ("PENDING", "PROCESSING") and not heartbeat.is_handed_over:
             self._queue.delete(message)
 
     def _retry_later(self, message: Message) -> None:
@@ -219,28 +341,40 @@ class Executor:
             log.warning("message waits for its visibility to end", error=repr(error))
 
 
+class _Printed:
+    """What is printed before a run begins: by what resolves its dependencies. A run keeps its own log."""
+
+    def __init__(self, live_log: LiveLog) -> None:
+        self.live_log = live_log
+        self.tail = LogTail()
+
+    def write(self, data: bytes) -> None:
+        self.live_log.write(data)
+        self.tail.add(data)
+
+
 class Abort:
-    """A wish to stop one job, which holds whether its sandbox is there yet or not."""
+    """A wish to stop one job, which holds whether there is anything to stop yet or not."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_set = False
-        self._sandbox: Sandbox | None = None
+        self._running: Stoppable | None = None
 
     def set(self) -> None:
         """Stops the job."""
         with self._lock:
             self._is_set = True
-            if self._sandbox is not None:
-                self._sandbox.abort()
+            if self._running is not None:
+                self._running.abort()
 
-    def stops(self, sandbox: Sandbox) -> None:
+    def stops(self, running: Stoppable) -> None:
         """Names what there is to stop.
 
         Raises:
             Aborted: the wish came first.
         """
         with self._lock:
-            self._sandbox = sandbox
+            self._running = running
             if self._is_set:
                 raise Aborted

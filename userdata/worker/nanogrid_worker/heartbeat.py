@@ -1,5 +1,6 @@
 """Keeps a job this worker's while it runs: the message hidden and the lease renewed, together."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -11,6 +12,9 @@ from nanogrid_worker.jobs import JobsTable
 from nanogrid_worker.log import logger
 from nanogrid_worker.queue import Message, TaskQueue
 
+# A table that does not answer is not asked without pause.
+_SHORTEST_BEAT_S = 1.0
+
 log = logger(__name__)
 
 
@@ -19,20 +23,39 @@ class Heartbeat:
 
     The lease decides: the message's visibility only keeps other workers from asking in vain. A lease that could not be
     renewed for as long as it lasts counts as lost.
+
+    SQS lets go of a receipt after 12 hours. Before that the message moves into the jobs table and is deleted, and the
+    lease alone says whose the job is.
+
+    Args:
+        queue, jobs: where the message and the lease are.
+        message: the job's message.
+        job_id: the job.
+        hand_over_after_s: age of the message at which it moves.
+        on_lost: called from another thread when the job is not ours any more.
     """
 
     def __init__(
-        self, queue: TaskQueue, jobs: JobsTable, message: Message, job_id: str, on_lost: Callable[[], None]
+        self,
+        queue: TaskQueue,
+        jobs: JobsTable,
+        message: Message,
+        job_id: str,
+        hand_over_after_s: float,
+        on_lost: Callable[[], None],
     ) -> None:
         self._queue = queue
         self._jobs = jobs
         self._message = message
         self._job_id = job_id
+        self._hand_over_at = message.received_at + hand_over_after_s
         self._on_lost = on_lost
         self._interval_s = queue.visibility_s / 3
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{job_id}", daemon=True)
         self._log = log.bind(job_id=job_id)
+        self.is_handed_over = False
+        """Whether the message has moved into the table. Settled when the context has ended."""
 
     def __enter__(self) -> "Heartbeat":
         self._thread.start()
@@ -46,9 +69,9 @@ class Heartbeat:
 
     def _beat(self) -> None:
         renewed = time.monotonic()
-        while not self._stop.wait(self._interval_s):
+        while not self._stop.wait(self._next_beat_s()):
             try:
-                if not self._jobs.renew(self._job_id):
+                if not self._renew():
                     self._log.warning("lease lost")
                     self._on_lost()
                     return
@@ -58,7 +81,35 @@ class Heartbeat:
                 if time.monotonic() - renewed > self._jobs.lease_s:
                     self._on_lost()
                     return
-            try:
-                self._queue.keep(self._message)
-            except (BotoCoreError, ClientError) as error:
-                self._log.warning("message not kept hidden", error=repr(error))
+            self._see_to_message()
+
+    def _next_beat_s(self) -> float:
+        if self.is_handed_over:
+            return self._interval_s
+        return min(self._interval_s, max(_SHORTEST_BEAT_S, self._hand_over_at - time.monotonic()))
+
+    def _renew(self) -> bool:
+        if self.is_handed_over or time.monotonic() < self._hand_over_at:
+            return self._jobs.renew(self._job_id, self.is_handed_over)
+        # The copy in the bucket is there for good; the table takes no second one.
+        body = json.dumps({**json.loads(self._message.body), "code": None}, ensure_ascii=False, separators=(",", ":"))
+        self.is_handed_over = self._jobs.hand_over(self._job_id, body)
+        if self.is_handed_over:
+            self._log.info("job handed over to its lease")
+            self._delete()
+        return self.is_handed_over
+
+    def _see_to_message(self) -> None:
+        if self.is_handed_over:
+            return
+        try:
+            self._queue.keep(self._message)
+        except (BotoCoreError, ClientError) as error:
+            self._log.warning("message not kept hidden", error=repr(error))
+
+    def _delete(self) -> None:
+        try:
+            self._queue.delete(self._message)
+        except (BotoCoreError, ClientError) as error:
+            # It comes again, finds the lease, and waits.
+            self._log.warning("message not deleted", error=repr(error))

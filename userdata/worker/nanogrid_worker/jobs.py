@@ -1,7 +1,11 @@
-"""The jobs table, the truth about a job: who may run it, and how it ended. Every write here is conditional."""
+"""The jobs table, the truth about a job: who may run it, and how it ended. Every write here is conditional.
+
+What is left to do about a job when the process that owed it has died is in duty_index.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
@@ -14,14 +18,20 @@ from nanogrid_worker.times import epoch_s, iso, now
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
-# A lease outlasts the message's visibility, so that a message which came back too early meets a lease that still holds.
-_LEASE_MARGIN_S = 10
-_FINAL_TTL = timedelta(hours=24)
+FINAL_TTL = timedelta(hours=24)
+"""How long a final job is kept after its last change."""
+RUNNING_TTL = timedelta(days=14)
+"""How long a job that outlives its message is kept after its last renewal."""
+FIRST_DELIVERY_S = 60
+"""How long the worker that ended a job has for what the job owes, before any other may do it."""
+
+_MAX_ERROR_CHARS = 500
 
 # Attributes whose names DynamoDB reserves for itself.
-_RESERVED = {"#status": "status", "#result": "result", "#archive": "archive"}
+_RESERVED = {"#status": "status", "#result": "result"}
 _NOT_FINAL = "#status IN (:pending, :processing)"
 _MINE = "leaseOwner = :me AND #status = :processing"
+_LEASE_DUTY = "duty = :lease, dutyAt = :until, expiresAt = :expires"
 _STATUSES: dict[str, AttributeValueTypeDef] = {":pending": {"S": "PENDING"}, ":processing": {"S": "PROCESSING"}}
 
 
@@ -55,7 +65,7 @@ class JobsTable:
         self._dynamodb = aws.dynamodb
         self._table = table
         self._me = worker_id
-        self.lease_s = visibility_timeout_s + _LEASE_MARGIN_S
+        self.lease_s = visibility_timeout_s
 
     def claim(self, job_id: str) -> Claimed | AlreadyFinal | HeldElsewhere:
         """Takes a job that nobody else has a lease on.
@@ -67,8 +77,9 @@ class JobsTable:
         request = self._update(
             job_id,
             "SET #status = :processing, leaseOwner = :me, leaseExpiresAt = :until, startedAt = :started"
-            " ADD attempts :one",
-            f"{_NOT_FINAL} AND (attribute_not_exists(leaseOwner) OR leaseExpiresAt < :now OR leaseOwner = :me)",
+            " REMOVE duty, dutyAt, message ADD attempts :one",
+            # A lease ends in the second in which the message that it came with is visible again, not in the next.
+            f"{_NOT_FINAL} AND (attribute_not_exists(leaseOwner) OR leaseExpiresAt <= :now OR leaseOwner = :me)",
             {
                 **_STATUSES,
                 ":me": {"S": self._me},
@@ -87,43 +98,78 @@ class JobsTable:
         # What is stored has milliseconds, and so has what is said later.
         return Claimed(datetime.fromisoformat(iso(time)), int(reply["Attributes"]["attempts"]["N"]))
 
-    def renew(self, job_id: str) -> bool:
-        """Prolongs the lease; False if it is lost or the job was cancelled."""
-        return self._if_mine(job_id, "SET leaseExpiresAt = :until", {":until": self._lease_end(now())})
+    def renew(self, job_id: str, is_handed_over: bool) -> bool:
+        """Prolongs the lease, and the duty of one that stands alone; False if it is lost or the job was cancelled."""
+        until = self._lease_end(now())
+        if is_handed_over:
+            return self._if_mine(job_id, f"SET leaseExpiresAt = :until, {_LEASE_DUTY}", self._lease_duty(until))
+        return self._if_mine(job_id, "SET leaseExpiresAt = :until", {":until": until})
 
-    def release(self, job_id: str) -> bool:
-        """Gives the job back, as if it had never been claimed; False if it was not ours any more."""
-        return self._if_mine(
-            job_id,
-            "SET #status = :pending REMOVE leaseOwner, leaseExpiresAt, startedAt",
-            {":pending": {"S": "PENDING"}},
-        )
+    def hand_over(self, job_id: str, message: str) -> bool:
+        """Keeps a message that is about to be deleted, and prolongs the lease, which stands alone from then on."""
+        values = self._lease_duty(self._lease_end(now()))
+        values[":message"] = {"S": message}
+        return self._if_mine(job_id, f"SET leaseExpiresAt = :until, message = :message, {_LEASE_DUTY}", values)
 
-    def finish(self, job_id: str, result: Document, archive_owed: bool) -> bool:
-        """Writes the result; False if the lease was lost, and then nothing is written."""
+    def release(self, job_id: str, *, is_handed_over: bool, attempt: int, error: str | None = None) -> bool:
+        """Gives the job back, for another attempt; False if it was not ours any more.
+
+        Args:
+            job_id: the job.
+            is_handed_over: whether its message is in the table alone, and has to be sent again.
+            attempt: the attempt that ends here.
+            error: our failure, in a sentence; None if there was none.
+        """
+        time = now()
+        sets = ["#status = :pending"]
+        values: dict[str, AttributeValueTypeDef] = {":pending": {"S": "PENDING"}}
+        if is_handed_over:
+            sets.append("duty = :lease, dutyAt = :now")
+            values |= {":lease": {"S": "LEASE"}, ":now": {"N": str(epoch_s(time))}}
+        if error is not None:
+            sets.append("lastError = :error")
+            values[":error"] = {
+                "M": {
+                    "message": {"S": error[:_MAX_ERROR_CHARS]},
+                    "attempt": {"N": str(attempt)},
+                    "at": {"S": iso(time)},
+                }
+            }
+        return self._if_mine(job_id, f"SET {', '.join(sets)} REMOVE leaseOwner, leaseExpiresAt, startedAt", values)
+
+    def finish(self, job_id: str, result: Document, owes: Sequence[str]) -> bool:
+        """Writes the result; False if the lease was lost, and then nothing is written.
+
+        Args:
+            job_id: the job.
+            result: its result document.
+            owes: what it still waits for: ARCHIVE, CALLBACK.
+        """
         document = encode(result).decode()
         finished_at = datetime.fromisoformat(result["finished_at"])
-        sets = "SET #status = :final, #result = :result, finishedAt = :finished, expiresAt = :expires"
-        is_written = self._if_mine(
-            job_id,
-            f"{sets}{', #archive = :owed' if archive_owed else ''} REMOVE leaseOwner, leaseExpiresAt",
-            {
-                ":final": {"S": result["status"]},
-                ":result": {"S": document},
-                ":finished": {"S": result["finished_at"]},
-                ":expires": {"N": str(epoch_s(finished_at + _FINAL_TTL))},
-                **({":owed": {"S": "OWED"}} if archive_owed else {}),
-            },
-        )
+        sets = ["#status = :final, #result = :result, finishedAt = :finished, expiresAt = :expires"]
+        removes = "leaseOwner, leaseExpiresAt, lastError, message"
+        values: dict[str, AttributeValueTypeDef] = {
+            ":final": {"S": result["status"]},
+            ":result": {"S": document},
+            ":finished": {"S": result["finished_at"]},
+            ":expires": {"N": str(epoch_s(finished_at + FINAL_TTL))},
+        }
+        if owes:
+            sets.append("owes = :owes, duty = :deliver, dutyAt = :soon")
+            values |= {
+                ":owes": {"SS": list(owes)},
+                ":deliver": {"S": "DELIVER"},
+                ":soon": {"N": str(epoch_s(finished_at) + FIRST_DELIVERY_S)},
+            }
+        else:
+            removes += ", duty, dutyAt"
+        if "CALLBACK" in owes:
+            sets.append("callbackStatus = :pending")
+            values[":pending"] = {"S": "PENDING"}
+        is_written = self._if_mine(job_id, f"SET {', '.join(sets)} REMOVE {removes}", values)
         # A write whose reply was lost is made again by the client, and then finds itself in its way.
         return is_written or self._stored(job_id).get("result", {}).get("S") == document
-
-    def archived(self, job_id: str) -> None:
-        """Notes that the archive has its copy."""
-        request = self._update(
-            job_id, "SET #archive = :done", "#archive = :owed", {":done": {"S": "DONE"}, ":owed": {"S": "OWED"}}
-        )
-        self._apply(request)
 
     def status(self, job_id: str) -> str | None:
         """The job's status now, read consistently; None for an unknown job."""
@@ -133,19 +179,10 @@ class JobsTable:
         reply = self._dynamodb.get_item(TableName=self._table, Key={"jobId": {"S": job_id}}, ConsistentRead=True)
         return reply.get("Item", {})
 
-    def _if_mine(
-        self,
-        job_id: str,
-        update: str,
-        values: dict[str, AttributeValueTypeDef],
-    ) -> bool:
+    def _if_mine(self, job_id: str, update: str, values: dict[str, AttributeValueTypeDef]) -> bool:
         mine: dict[str, AttributeValueTypeDef] = {":me": {"S": self._me}, ":processing": {"S": "PROCESSING"}}
-        request = self._update(job_id, update, _MINE, {**mine, **values})
-        return self._apply(request)
-
-    def _apply(self, request: UpdateItemInputTypeDef) -> bool:
         try:
-            self._dynamodb.update_item(**request)
+            self._dynamodb.update_item(**self._update(job_id, update, _MINE, {**mine, **values}))
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -162,6 +199,9 @@ class JobsTable:
             "ExpressionAttributeValues": values,
         }
 
+    def _lease_duty(self, until: AttributeValueTypeDef) -> dict[str, AttributeValueTypeDef]:
+        return {":until": until, ":lease": {"S": "LEASE"}, ":expires": {"N": str(epoch_s(now() + RUNNING_TTL))}}
+
     def _lease_end(self, time: datetime) -> AttributeValueTypeDef:
         return {"N": str(epoch_s(time) + self.lease_s)}
 
@@ -173,4 +213,4 @@ class JobsTable:
         status = item["status"]["S"]
         if status not in ("PENDING", "PROCESSING"):
             return AlreadyFinal(status)
-        return HeldElsewhere(item["leaseOwner"]["S"], int(item["leaseExpiresAt"]["N"]) - epoch_s(time) + 1)
+        return HeldElsewhere(item["leaseOwner"]["S"], int(item["leaseExpiresAt"]["N"]) - epoch_s(time))

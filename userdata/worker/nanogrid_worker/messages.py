@@ -1,6 +1,6 @@
 """The queue's message: one job each."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -11,6 +11,8 @@ FUNCTION_ID = r"^fn_[0-9A-HJKMNP-TV-Z]{26}$"
 TENANT = r"^[a-z][a-z0-9-]{1,38}$"
 HANDLER = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
 SHA256 = r"^[0-9a-f]{64}$"
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+REFERENCE = r"^[A-Za-z0-9_.-]{1,64}$"
 
 
 class Job(BaseModel):
@@ -19,6 +21,7 @@ class Job(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     schema_version: Literal[1] = Field(alias="schema")
+    kind: Literal["run", "build"]
     job_id: str = Field(pattern=JOB_ID)
     tenant: str = Field(pattern=TENANT)
     function_id: str = Field(pattern=FUNCTION_ID)
@@ -33,6 +36,9 @@ class Job(BaseModel):
     timeout_s: float | None = Field(gt=0)
     memory_mb: int = Field(ge=16)
     environment: dict[str, str]
+    secrets: dict[Annotated[str, Field(pattern=VARIABLE)], Annotated[str, Field(pattern=REFERENCE)]]
+    dependencies_key: str | None = Field(min_length=1)
+    callback_url: str | None = Field(min_length=1)
     egress: bool
     enqueued_at: AwareDatetime
     deadline: AwareDatetime | None

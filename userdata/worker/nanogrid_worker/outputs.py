@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ MAX_FILES = 100
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
 MAX_NAME_BYTES = 512
 
-_SEGMENT = r"(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f\\]{1,255}"
+# Neither a way out, nor control characters, nor what is no text (surrogates stand for bytes that are not UTF-8).
+_SEGMENT = r"(?!\.{1,2}(/|$))[^/\x00-\x1f\x7f\\\ud800-\udfff]{1,255}"
 _NAME = re.compile(rf"{_SEGMENT}(/{_SEGMENT})*")
 
 
@@ -37,10 +39,18 @@ class Received:
 
 
 class Outputs:
-    """Files on their way from one run. What the sandbox says of them is counted and checked here."""
+    """Files on their way from one run. What the sandbox says of them is counted and checked here.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: where they are kept, made when the first one comes.
+        max_files: how many a run may leave.
+        max_total_bytes: how large they may be together.
+    """
+
+    def __init__(self, folder: Path, max_files: int = MAX_FILES, max_total_bytes: int = MAX_TOTAL_BYTES) -> None:
         self._folder = folder
+        self._max_files = max_files
+        self._max_total_bytes = max_total_bytes
         self._received: list[Received] = []
         self._names: set[str] = set()
         self._total = 0
@@ -69,10 +79,10 @@ class Outputs:
             raise OutputsRefused(f"A file in /output was announced wrongly: {name!r}.")
         self._names.add(name)
         self._total += size
-        if len(self._names) > MAX_FILES:
-            raise OutputsRefused(f"/output has more than {MAX_FILES} files.")
-        if self._total > MAX_TOTAL_BYTES:
-            raise OutputsRefused(f"The files in /output have more than {MAX_TOTAL_BYTES} bytes together.")
+        if len(self._names) > self._max_files:
+            raise OutputsRefused(f"/output has more than {self._max_files} files.")
+        if self._total > self._max_total_bytes:
+            raise OutputsRefused(f"The files in /output have more than {self._max_total_bytes} bytes together.")
         self._name, self._size, self._remaining, self._digest = name, size, size, hashlib.sha256()
         self._folder.mkdir(parents=True, exist_ok=True)
         self._file = (self._folder / str(len(self._received))).open("xb")
@@ -94,6 +104,12 @@ class Outputs:
     def discard(self) -> None:
         """Forgets what has arrived."""
         self._received.clear()
+
+    def remove(self) -> None:
+        """Removes what has arrived from the disk."""
+        self.close()
+        if self._names:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def close(self) -> None:
         """Lets go of a file that never became complete."""

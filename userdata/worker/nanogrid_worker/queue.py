@@ -1,6 +1,7 @@
 """The task queue: long polls, and what becomes of a message."""
 
 import random
+import time
 from dataclasses import dataclass
 
 from nanogrid_worker.aws import Aws
@@ -11,12 +12,17 @@ _FIRST_RETRY_S = 15
 
 @dataclass(frozen=True)
 class Message:
-    """A message as received. Its receipt is good for this delivery alone."""
+    """A message as received. Its receipt is good for this delivery alone.
+
+    Attributes:
+        received_at: when, by time.monotonic().
+    """
 
     id: str
     receipt: str
     body: str
     receives: int
+    received_at: float
 
 
 class TaskQueue:
@@ -43,8 +49,13 @@ class TaskQueue:
                 receipt=message["ReceiptHandle"],
                 body=message["Body"],
                 receives=int(message["Attributes"]["ApproximateReceiveCount"]),
+                received_at=time.monotonic(),
             )
         return None
+
+    def send_again(self, body: str, tenant: str) -> None:
+        """Sends a message that has been deleted once more, for the tenant's share of the queue."""
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=body, MessageGroupId=tenant)
 
     def keep(self, message: Message) -> None:
         """Hides a message for another visibility timeout."""

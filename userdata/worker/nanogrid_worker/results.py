@@ -24,6 +24,9 @@ _SUGGESTED_STEP_MB = 64
 
 Document = dict[str, Any]
 
+Start = Literal["warm", "prewarmed", "cold"]
+"""What a run began with: a container of its version, a waiting one of its runtime, or a new one."""
+
 
 @dataclass(frozen=True)
 class OutputFile:
@@ -37,7 +40,12 @@ class OutputFile:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a run, before it is written down."""
+    """What came of a run, before it is written down.
+
+    Attributes:
+        start: the container that it began with; None when nothing ran.
+        ai: requests, tokens and milliseconds of its calls to the AI node; None without any.
+    """
 
     code: ExitCode
     message: str = ""
@@ -48,6 +56,8 @@ class Outcome:
     duration_ms: float = 0.0
     peak_memory_mb: float | None = None
     files: tuple[OutputFile, ...] = field(default=())
+    start: Start | None = None
+    ai: dict[str, Any] | None = None
 
     @property
     def status(self) -> Literal["SUCCESS", "FAILED"]:
@@ -55,7 +65,9 @@ class Outcome:
         return "SUCCESS" if self.code == "ok" else "FAILED"
 
 
-def document(job: Job, outcome: Outcome, worker_id: str, started_at: datetime, finished_at: datetime) -> Document:
+def document(
+    job: Job, outcome: Outcome, worker_id: str, started_at: datetime, finished_at: datetime, attempt: int
+) -> Document:
     """Writes an outcome down, within the size that the jobs table takes."""
     queue_ms = (started_at - job.enqueued_at).total_seconds() * 1000
     result: Document = {
@@ -74,6 +86,9 @@ def document(job: Job, outcome: Outcome, worker_id: str, started_at: datetime, f
         "finished_at": iso(finished_at),
         "queue_ms": round(max(0.0, queue_ms), 3),
         "duration_ms": round(outcome.duration_ms, 3),
+        "attempt": attempt,
+        "start": outcome.start,
+        "ai": outcome.ai,
         "peak_memory_mb": None if outcome.peak_memory_mb is None else round(outcome.peak_memory_mb, 1),
         "suggested_memory_mb": suggested_memory_mb(outcome, job.memory_mb),
     }

@@ -63,6 +63,12 @@ def zip_of(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+def _attribute(value: int | str | set[str]) -> dict[str, Any]:
+    if isinstance(value, set):
+        return {"SS": sorted(value)}
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
 class Grid:
     """One deployment's queue, dead letters, tables, buckets, archive and Redis."""
 
@@ -76,14 +82,32 @@ class Grid:
         self.sqs = session.client("sqs", endpoint_url=endpoint)
         self.s3 = session.client("s3", endpoint_url=endpoint)
         self.dynamodb = session.client("dynamodb", endpoint_url=endpoint)
-        self.code_bucket, self.user_data_bucket, self.archive_bucket = f"{name}-code", f"{name}-data", f"{name}-archive"
+        self.code_bucket, self.user_data_bucket, self.archive_bucket = (
+            f"{name}-code",
+            f"{name}-data",
+            f"{name}-archive",
+        )
         self.jobs_table = f"{name}-jobs"
         for bucket in (self.code_bucket, self.user_data_bucket):
             self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
         self.dynamodb.create_table(
             TableName=self.jobs_table,
             KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "jobId", "AttributeType": "S"}],
+            AttributeDefinitions=[
+                {"AttributeName": "jobId", "AttributeType": "S"},
+                {"AttributeName": "duty", "AttributeType": "S"},
+                {"AttributeName": "dutyAt", "AttributeType": "N"},
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-duty",
+                    "KeySchema": [
+                        {"AttributeName": "duty", "KeyType": "HASH"},
+                        {"AttributeName": "dutyAt", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
             BillingMode="PAY_PER_REQUEST",
         )
         self.dead_letters_url = self.sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
@@ -114,6 +138,7 @@ class Grid:
         self.s3.put_object(Bucket=self.code_bucket, Key=key, Body=data)
         return {
             "schema": 1,
+            "kind": "run",
             "job_id": f"job_{ulid()}",
             "tenant": "default",
             "function_id": function_id,
@@ -128,6 +153,9 @@ class Grid:
             "timeout_s": 20,
             "memory_mb": 128,
             "environment": {},
+            "secrets": {},
+            "dependencies_key": None,
+            "callback_url": None,
             "egress": False,
             "enqueued_at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "deadline": None,
@@ -143,7 +171,11 @@ class Grid:
             "functionId": {"S": job["function_id"]},
             "functionVersion": {"N": str(job["function_version"])},
             "status": {"S": "PENDING"},
+            "kind": {"S": job["kind"]},
+            "codeKey": {"S": job["code_key"]},
+            "codeSha256": {"S": job["code_sha256"]},
             "createdAt": {"S": job["enqueued_at"]},
+            **({"callbackUrl": {"S": job["callback_url"]}} if job["callback_url"] else {}),
         }
         self.dynamodb.put_item(TableName=self.jobs_table, Item=item)
 
@@ -163,6 +195,20 @@ class Grid:
         item = self.dynamodb.get_item(TableName=self.jobs_table, Key={"jobId": {"S": job_id}}, ConsistentRead=True)
         return {key: next(iter(value.values())) for key, value in item["Item"].items()}
 
+    def change(self, job_id: str, expression: str, **values: Any) -> None:
+        """Changes a job's item: `change(id, "SET dutyAt = :at", at=0)`."""
+        reserved = {f"#{name}": name for name in ("status", "result") if f"{name} = " in expression}
+        for placeholder, name in reserved.items():
+            expression = expression.replace(f"{name} = ", f"{placeholder} = ")
+        request: dict[str, Any] = {
+            "TableName": self.jobs_table,
+            "Key": {"jobId": {"S": job_id}},
+            "UpdateExpression": expression,
+            "ExpressionAttributeValues": {f":{name}": _attribute(value) for name, value in values.items()},
+            **({"ExpressionAttributeNames": reserved} if reserved else {}),
+        }
+        self.dynamodb.update_item(**request)
+
     def wait_for_status(self, job_id: str, *statuses: str, timeout_s: float = 40) -> dict[str, Any]:
         """Waits until the job has one of the statuses; the job's item."""
         wait_until(lambda: self.item(job_id)["status"] in statuses, timeout_s, f"{job_id} is {' or '.join(statuses)}")
@@ -178,6 +224,12 @@ class Grid:
         """Submits a job and waits for its result."""
         return self.result(self.submit(code, **fields))
 
+    def told(self, key: str) -> str:
+        """A string in Redis; empty without one."""
+        value = self.redis.get(key) or b""
+        assert isinstance(value, bytes)
+        return value.decode()
+
     def messages(self, url: str | None = None) -> tuple[int, int]:
         """How many messages are visible and how many in flight."""
         attributes = self.sqs.get_queue_attributes(QueueUrl=url or self.queue_url, AttributeNames=["All"])["Attributes"]
@@ -187,17 +239,28 @@ class Grid:
     @contextmanager
     def listening(self, job_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
         """Subscribes to a job's events; what it gives answers with all views that were told so far."""
-        views: list[dict[str, Any]] = []
+        with self.hearing(job_id) as heard:
+            yield lambda: [event for event in heard() if "type" not in event]
+
+    @contextmanager
+    def hearing(self, job_id: str) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+        """Subscribes to a job's events; what it gives answers with all that were told so far, its log too."""
+        heard: list[dict[str, Any]] = []
         with self.redis.pubsub(ignore_subscribe_messages=True) as events:  # type: ignore[no-untyped-call]
             events.subscribe(f"nanogrid:job:{job_id}:events")
             events.get_message(timeout=5)
 
-            def told() -> list[dict[str, Any]]:
+            def hear() -> list[dict[str, Any]]:
                 while message := events.get_message(timeout=0.05):
-                    views.append(json.loads(message["data"]))
-                return views
+                    heard.append(json.loads(message["data"]))
+                return heard
 
-            yield told
+            yield hear
+
+    def wait_delivered(self, job_id: str, timeout_s: float = 20) -> dict[str, Any]:
+        """Waits until a final job owes nothing any more; the job's item."""
+        wait_until(lambda: "duty" not in self.item(job_id), timeout_s, f"{job_id} owes nothing")
+        return self.item(job_id)
 
     def archived(self, name: str) -> bytes:
         """An object of the archive."""

@@ -1,1 +1,1 @@
-"""The sandbox: one hardened container per run, and what is said with the runner inside."""
+"""The sandbox: hardened containers, the pool that they wait in, and what is said with the runner inside."""

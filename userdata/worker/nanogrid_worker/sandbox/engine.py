@@ -9,7 +9,6 @@ from typing import Any
 import docker
 import requests
 from docker.errors import DockerException, ImageNotFound, NotFound
-from docker.models.containers import Container
 from docker.types import LogConfig, Mount, Ulimit
 
 from nanogrid_worker.errors import InfrastructureError, ProtectionMissing
@@ -35,20 +34,42 @@ EngineError = (DockerException, requests.RequestException)
 
 @dataclass(frozen=True)
 class Spec:
-    """What differs between two containers."""
+    """What differs between two containers.
+
+    Attributes:
+        image: what it is made of; its entry point is a runner.
+        memory_mb: limit in MiB, swap included.
+        job_id: whom it is made for, as a label.
+        code: folder of the function, read-only at /function.
+        dependencies: folder of its dependencies, read-only at /dependencies; None for none.
+        source: a folder to read from, read-only at /source; None for none.
+        network: the engine's network that it is in; None for no network at all.
+        cpus: processors; None for the worker's usual.
+        pids: processes and threads at once.
+        tmp_mb: size of /tmp in MiB, which counts against the memory.
+        tmp_exec: whether programs may be started from /tmp.
+        output_mb: size of /output in MiB, which counts against the memory, and of all that is taken from there.
+    """
 
     image: str
-    code: Path
-    sockets: Path
     memory_mb: int
     job_id: str
+    code: Path
+    dependencies: Path | None = None
+    source: Path | None = None
+    network: str | None = None
+    cpus: float | None = None
+    pids: int = PIDS
+    tmp_mb: int = TMP_MB
+    tmp_exec: bool = False
+    output_mb: int = OUTPUT_MB
 
 
 class Engine:
     """The engine that DOCKER_HOST names, or the local one.
 
     Args:
-        cpus: processors per container.
+        cpus: processors per container that names no number of its own.
         runtime: OCI runtime; empty for the engine's default.
         life: label of this worker's containers. Those of a worker whose process is gone are removed at the start.
     """
@@ -64,7 +85,7 @@ class Engine:
             ) from error
         self._cpus = cpus
         self._runtime = runtime
-        self._life = life
+        self.life = life
         self._removals = ThreadPoolExecutor(max_workers=2, thread_name_prefix="remove-container")
 
     @property
@@ -77,67 +98,117 @@ class Engine:
         info: dict[str, Any] = self._client.info()
         return info
 
-    def start(self, spec: Spec) -> Container:
-        """Creates and starts a container.
+    def start(self, spec: Spec, sockets: Path) -> str:
+        """Creates and starts a container; its id.
+
+        Args:
+            spec: the container.
+            sockets: folder that it sees, read-only, at /run/nanogrid.
 
         Raises:
             InfrastructureError: the engine would not.
         """
-        container: Container | None = None
+        api = self._client.api
+        container: str | None = None
         try:
-            container = self._client.containers.create(spec.image, **self.options(spec))
-            container.start()
+            host_config = api.create_host_config(**self.options(spec, sockets))
+            labels = {WORKER_LABEL: self.life, JOB_LABEL: spec.job_id}
+            created = api.create_container(spec.image, user=USER, labels=labels, host_config=host_config)
+            container = str(created["Id"])
+            api.start(container)
         except ImageNotFound as error:
-            raise InfrastructureError(f"image {spec.image} is missing. Build it with runtimes/python/build.") from error
+            raise InfrastructureError(f"image {spec.image} is missing. Build it with runtimes/build.") from error
         except EngineError as error:
             if container is not None:
                 self.remove(container)
             raise InfrastructureError(f"the engine started no container: {error}") from error
         return container
 
-    def options(self, spec: Spec) -> dict[str, Any]:
+    def options(self, spec: Spec, sockets: Path) -> dict[str, Any]:
         """Every protection, as the engine's client takes it."""
         memory = spec.memory_mb * _MIB
+        tmp_exec = "exec" if spec.tmp_exec else "noexec"
+        folders = {
+            "/function": spec.code,
+            "/dependencies": spec.dependencies,
+            "/source": spec.source,
+            "/run/nanogrid": sockets,
+        }
         return {
-            "user": USER,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
             "read_only": True,
-            "network_mode": "none",
+            "network_mode": spec.network or "none",
             "ipc_mode": "private",
-            "pids_limit": PIDS,
+            "pids_limit": spec.pids,
             "ulimits": [
                 Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES),
                 Ulimit(name="core", soft=0, hard=0),
             ],
             "mem_limit": memory,
             "memswap_limit": memory,
-            "nano_cpus": round(self._cpus * _NANO),
+            "nano_cpus": round((spec.cpus or self._cpus) * _NANO),
             "shm_size": _MIB,
             "tmpfs": {
-                "/tmp": f"rw,nosuid,nodev,noexec,mode=1777,size={TMP_MB}m",  # noqa: S108 (in the container)
-                "/output": f"rw,nosuid,nodev,noexec,mode=0700,uid=65534,gid=65534,size={OUTPUT_MB}m",
+                "/tmp": f"rw,nosuid,nodev,{tmp_exec},mode=1777,size={spec.tmp_mb}m",  # noqa: S108 (in the container)
+                "/output": f"rw,nosuid,nodev,noexec,mode=0700,uid=65534,gid=65534,size={spec.output_mb}m",
             },
             "mounts": [
-                Mount("/function", str(spec.code), type="bind", read_only=True),
-                Mount("/run/nanogrid", str(spec.sockets), type="bind", read_only=True),
+                Mount(target, str(folder), type="bind", read_only=True)
+                for target, folder in folders.items()
+                if folder is not None
             ],
             "log_config": LogConfig(type="none"),
-            "init": True,
-            "labels": {WORKER_LABEL: self._life, JOB_LABEL: spec.job_id},
+            # The runner is the first process: nothing inside can kill, stop or trace it. Docker's own init would be a
+            # process of the function's user that outlives each run, and that a function could take over.
+            "init": False,
             **({"runtime": self._runtime} if self._runtime else {}),
         }
 
-    def was_out_of_memory(self, container: Container) -> bool:
+    def limit_memory(self, container: str, memory_mb: int) -> None:
+        """Changes the memory limit of a container that runs.
+
+        Raises:
+            InfrastructureError: the engine would not, or the container holds more already.
+        """
+        memory = memory_mb * _MIB
+        try:
+            self._client.api.update_container(container, mem_limit=memory, memswap_limit=memory)
+        except EngineError as error:
+            raise InfrastructureError(f"container {container[:12]} got no new memory limit: {error}") from error
+
+    def pause(self, container: str) -> None:
+        """Freezes a container's processes.
+
+        Raises:
+            InfrastructureError: the engine would not.
+        """
+        try:
+            self._client.api.pause(container)
+        except EngineError as error:
+            raise InfrastructureError(f"container {container[:12]} cannot be paused: {error}") from error
+
+    def unpause(self, container: str) -> None:
+        """Lets a paused container go on.
+
+        Raises:
+            InfrastructureError: the engine would not.
+        """
+        try:
+            self._client.api.unpause(container)
+        except EngineError as error:
+            raise InfrastructureError(f"container {container[:12]} cannot be unpaused: {error}") from error
+
+    def was_out_of_memory(self, container: str) -> bool:
         """Whether the kernel has killed in this container for memory."""
         return bool(self._state(container)["OOMKilled"])
 
-    def exit_code(self, container: Container) -> int | None:
+    def exit_code(self, container: str) -> int | None:
         """The code that a container has ended with; None while it runs."""
         state = self._state(container)
         return None if state["Running"] else int(state["ExitCode"])
 
-    def remove(self, container: Container) -> None:
+    def remove(self, container: str) -> None:
         """Kills and removes a container, off the caller's path."""
         self._removals.submit(self._remove, container)
 
@@ -151,7 +222,7 @@ class Engine:
             if not is_alive(container.labels[WORKER_LABEL])
         ]
         for container in leftovers:
-            self._remove(container)
+            self._remove(str(container.id))
         return len(leftovers)
 
     def close(self) -> None:
@@ -159,21 +230,20 @@ class Engine:
         self._removals.shutdown(wait=True)
         self._client.close()
 
-    def _state(self, container: Container) -> dict[str, Any]:
+    def _state(self, container: str) -> dict[str, Any]:
         try:
-            container.reload()
+            state: dict[str, Any] = self._client.api.inspect_container(container)["State"]
         except EngineError as error:
-            raise InfrastructureError(f"container {container.short_id} cannot be inspected: {error}") from error
-        state: dict[str, Any] = container.attrs["State"]
+            raise InfrastructureError(f"container {container[:12]} cannot be inspected: {error}") from error
         return state
 
-    def _remove(self, container: Container) -> None:
+    def _remove(self, container: str) -> None:
         try:
-            container.remove(force=True)
+            self._client.api.remove_container(container, force=True)
         except NotFound:
             return
         except EngineError as error:
-            log.warning("container not removed", container=container.short_id, error=repr(error))
+            log.warning("container not removed", container=container[:12], error=repr(error))
 
 
 def life_of(pid: int) -> str:

@@ -79,6 +79,17 @@ class Frames:
             raise BadFrame(f"frame {kind!r} of {length} bytes; {MAX_FRAME_BYTES} are allowed")
         return Frame(kind, self._exactly(length, deadline))
 
+    def is_quiet(self) -> bool:
+        """Whether the other end is there, and nothing has come from it that was not received."""
+        self._sock.setblocking(False)
+        try:
+            self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def hang_up(self) -> None:
         """Ends the connection, also under another thread that waits for a frame."""
         try:

@@ -1,4 +1,4 @@
-"""One run in one container: start, speak with the runner, remove. Nothing is shared between two runs."""
+"""One container and the connection with its runner: start, run, remove."""
 
 import contextlib
 import json
@@ -8,11 +8,11 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from nanogrid_worker.errors import Aborted, InfrastructureError
-from nanogrid_worker.log import logger
 from nanogrid_worker.outputs import Outputs, OutputsRefused
 from nanogrid_worker.results import EXIT_CODES, MAX_LOG_BYTES, MAX_OUTPUT_BYTES, MAX_TEXT_BYTES, Outcome
 from nanogrid_worker.sandbox.engine import Engine, Spec
@@ -22,62 +22,103 @@ _CONNECT_TIMEOUT_S = 30
 _LOOK_EVERY_S = 1
 # The runner keeps the time limit; the worker does if the runner cannot. Sending the files falls into it.
 _GRACE_S = 10
-
-log = logger(__name__)
+_MIB = 1024 * 1024
 
 _FROM_RUNNER = EXIT_CODES - {"infrastructure", "cancelled"}
+# After anything else, and after a death, nobody knows what a container still holds.
+_LEAVES_REUSABLE = frozenset({"ok", "exception", "output_too_large"})
+
+LogListener = Callable[[bytes], None]
+"""Takes what a run prints, as it comes. Must neither wait nor raise."""
+
+
+def unheard(_: bytes) -> None:
+    """Listens to no log."""
 
 
 class Sandbox:
-    """A started container and the connection with its runner.
+    """A started container; its runner may still be on its way, which the first run waits for.
 
     Args:
         engine: where containers come from.
-        run_dir: folder for the socket's folder.
+        run_dir: folder for the sockets' folder.
         work_dir: folder for files on their way out.
-        image, code, memory_mb, job_id: see Spec.
+        spec: the container.
+
+    Attributes:
+        sockets: folder that the container sees at /run/nanogrid.
+        is_reusable: whether the container can take a run: none yet, or the last one left nothing behind.
+
+    Raises:
+        InfrastructureError: the engine started none.
     """
 
-    def __init__(
-        self, engine: Engine, run_dir: Path, work_dir: Path, *, image: str, code: Path, memory_mb: int, job_id: str
-    ) -> None:
+    def __init__(self, engine: Engine, run_dir: Path, work_dir: Path, spec: Spec) -> None:
+        self.is_reusable = True
         self._engine = engine
+        self._spec = spec
         self._aborted = threading.Event()
-        self._closing = contextlib.ExitStack()
+        self._frames: Frames | None = None
         with contextlib.ExitStack() as stack:
-            sockets = Path(tempfile.mkdtemp(prefix="run-", dir=run_dir))
-            stack.callback(shutil.rmtree, sockets)
-            sockets.chmod(0o755)
+            self.sockets = Path(tempfile.mkdtemp(prefix="run-", dir=run_dir))
+            stack.callback(shutil.rmtree, self.sockets, ignore_errors=True)
+            self.sockets.chmod(0o755)
             self._files = Path(tempfile.mkdtemp(prefix="files-", dir=work_dir))
-            stack.callback(shutil.rmtree, self._files)
-            listener = stack.enter_context(_listen(sockets / "runner.sock"))
-            self._container = engine.start(
-                Spec(image=image, code=code, sockets=sockets, memory_mb=memory_mb, job_id=job_id)
-            )
-            stack.callback(engine.remove, self._container)
-            self._frames = self._accept(listener)
-            stack.callback(self._frames.close)
-            # One connection is all there is: what the function connects later, nobody answers.
-            listener.close()
+            stack.callback(shutil.rmtree, self._files, ignore_errors=True)
+            self._listener = stack.enter_context(_listen(self.sockets / "runner.sock"))
+            self.container = engine.start(spec, self.sockets)
+            stack.callback(engine.remove, self.container)
             self._closing = stack.pop_all()
 
-    def run(self, job: dict[str, Any], timeout_s: float | None) -> tuple[Outcome, Outputs]:
-        """Runs one job, given as the payload of its J frame.
+    def connect(self) -> None:
+        """Waits until the runner is there.
+
+        Raises:
+            Aborted: abort() was called.
+            InfrastructureError: it has ended, or does not come.
+        """
+        if self._frames is not None:
+            return
+        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(TimeoutError):
+                self._frames = Frames(self._listener.accept()[0])
+                self._closing.callback(self._frames.close)
+                # One connection is all there is: what the function connects later, nobody answers.
+                self._listener.close()
+                return
+            if self._aborted.is_set():
+                raise Aborted
+            code = self._engine.exit_code(self.container)
+            if code is not None:
+                raise InfrastructureError(f"the runner ended with code {code} before it connected")
+        raise InfrastructureError(f"the runner did not connect within {_CONNECT_TIMEOUT_S} s")
+
+    def run(
+        self, payload: dict[str, Any], timeout_s: float | None, on_log: LogListener = unheard
+    ) -> tuple[Outcome, Outputs]:
+        """Runs one job. Its files are on disk until the next run, or close().
+
+        Args:
+            payload: the J frame: `job_id`, `handler`, `input`, `environment`.
+            timeout_s: limit of the run, which the runner keeps; None for none.
+            on_log: hears what is printed.
 
         Raises:
             Aborted: abort() was called.
             InfrastructureError: the container died of something else than the function.
         """
+        self.connect()
+        self.is_reusable = False
         log_tail = LogTail()
-        outputs = Outputs(self._files)
+        outputs = Outputs(self._files, max_total_bytes=self._spec.output_mb * _MIB)
         started = time.monotonic()
         deadline = None if timeout_s is None else started + timeout_s + _GRACE_S
         try:
-            payload = {**job, "deadline_s": timeout_s, "max_output_bytes": MAX_OUTPUT_BYTES}
-            self._frames.send(
-                b"J", json.dumps(payload, ensure_ascii=False).encode("utf-8", "backslashreplace"), _GRACE_S
-            )
-            outcome = self._listen_until_result(log_tail, outputs, deadline)
+            self._send(payload, timeout_s)
+            frame = self._listen_until_result(log_tail, outputs, on_log, deadline)
+            outcome = _outcome(frame)
+            self.is_reusable = frame.json().get("reusable") is True and outcome.code in _LEAVES_REUSABLE
         except OutOfTime:
             outcome = Outcome("timeout", "The function did not end within its time limit.")
         except (OutputsRefused, BadFrame) as error:
@@ -93,42 +134,53 @@ class Sandbox:
         return log_tail.added_to(outcome, elapsed_ms), outputs
 
     def abort(self) -> None:
-        """Stops a run from another thread."""
+        """Stops a run, or the wait for the runner, from another thread."""
         self._aborted.set()
-        self._frames.hang_up()
+        self.is_reusable = False
+        if self._frames is not None:
+            self._frames.hang_up()
+
+    def is_quiet(self) -> bool:
+        """Whether the runner is connected and has said nothing unasked."""
+        return self._frames is not None and self._frames.is_quiet()
 
     def close(self) -> None:
         """Removes the container and all that belongs to it."""
+        self.is_reusable = False
         self._closing.close()
 
-    def _accept(self, listener: socket.socket) -> Frames:
-        deadline = time.monotonic() + _CONNECT_TIMEOUT_S
-        while time.monotonic() < deadline:
-            with contextlib.suppress(TimeoutError):
-                return Frames(listener.accept()[0])
-            code = self._engine.exit_code(self._container)
-            if code is not None:
-                raise InfrastructureError(f"the runner ended with code {code} before it connected")
-        raise InfrastructureError(f"the runner did not connect within {_CONNECT_TIMEOUT_S} s")
+    def _send(self, payload: dict[str, Any], timeout_s: float | None) -> None:
+        job = {**payload, "deadline_s": timeout_s, "max_output_bytes": MAX_OUTPUT_BYTES}
+        encoded = json.dumps(job, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        self._connected().send(b"J", encoded, _GRACE_S)
 
-    def _listen_until_result(self, log_tail: "LogTail", outputs: Outputs, deadline: float | None) -> Outcome:
+    def _listen_until_result(
+        self, log_tail: "LogTail", outputs: Outputs, on_log: LogListener, deadline: float | None
+    ) -> Frame:
+        frames = self._connected()
         while True:
-            frame = self._frames.receive(deadline)
+            frame = frames.receive(deadline)
             match frame.kind:
                 case b"L":
                     log_tail.add(frame.payload)
+                    on_log(frame.payload)
                 case b"F":
                     header = frame.json()
                     outputs.announce(header.get("name"), header.get("bytes"))
                 case b"B":
                     outputs.take(frame.payload)
                 case b"R":
-                    return _outcome(frame)
+                    return frame
                 case _:
                     raise BadFrame(f"unknown frame {frame.kind!r}")
 
+    def _connected(self) -> Frames:
+        if self._frames is None or self._aborted.is_set():
+            raise EndOfFrames
+        return self._frames
+
     def _after_death(self) -> Outcome:
-        if self._engine.was_out_of_memory(self._container):
+        if self._engine.was_out_of_memory(self.container):
             return Outcome("out_of_memory", "The function used more memory than its limit.")
         return Outcome("exception", "The function ended the sandbox before it had a result.")
 
@@ -198,7 +250,7 @@ def _number(value: object) -> float:
 def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(str(path))
-    # The sandbox's user connects; on this machine the folder above keeps everybody else out.
+    # The sandbox's user connects; on the host the folder above keeps everybody else out.
     path.chmod(0o666)
     listener.listen(1)
     listener.settimeout(_LOOK_EVERY_S)

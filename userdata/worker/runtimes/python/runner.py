@@ -1,15 +1,20 @@
 """Runs a function's handler inside the sandbox, for the worker at the other end of a unix socket.
 
-The runner is the container's first program and outlives each run: for every `J` frame it forks a child from the
-interpreter that is already up, passes on what the child prints (`L`), then the files that it left in /output (`F`,
-`B`), and ends the run with `R`. It uses the standard library alone, since the image holds nothing else.
+The runner is the container's first program and outlives each run. Before a run it forks a spare child from the
+interpreter that is already up; the spare takes the `J` frame off the socket itself, so that neither an input nor a
+secret ever comes into the memory that later children inherit. While the child runs, the runner passes on what it
+prints (`L`), then the files that it left in /output (`F`, `B`), cleans up behind it, and ends the run with `R`. It uses
+the standard library alone, since the image holds nothing else.
 """
 
 import contextlib
+import ctypes
+import gc
 import importlib
 import json
 import math
 import os
+import resource
 import select
 import signal
 import socket
@@ -23,8 +28,10 @@ from typing import Any, BinaryIO, NoReturn
 
 SOCKET = "/run/nanogrid/runner.sock"
 CODE = "/function"
+DEPENDENCIES = "/dependencies"
 OUTPUT = "/output"
-SCRATCH = ("/tmp", OUTPUT)
+# All that a function can write to.
+SCRATCH = ("/tmp", OUTPUT, "/dev/shm")
 
 CHUNK = 256 * 1024
 MAX_TRACEBACK_BYTES = 16 * 1024
@@ -34,6 +41,13 @@ MAX_DEPTH = 16
 REPORT_MARGIN = 8 * (MAX_TRACEBACK_BYTES + MAX_MESSAGE_BYTES)
 MIB = 1024 * 1024
 
+# Of a job that never arrived.
+NO_LIMITS = b'{"deadline_s": null, "max_output_bytes": 0}'
+RESOURCES = tuple(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
+
+# From linux/prctl.h.
+PR_SET_DUMPABLE = 4
+
 # A byte can be read from here whenever a child has ended.
 CHILD_ENDED, CHILD_ENDED_WRITER = os.pipe()
 
@@ -41,6 +55,11 @@ OOM_COUNTERS = (
     ("/sys/fs/cgroup/memory.events", "oom_kill"),
     ("/sys/fs/cgroup/memory/memory.oom_control", "oom_kill"),
 )
+# Each lists one kind of System V's objects below a line of titles; they outlive their processes.
+SYSTEM_V = ("/proc/sysvipc/shm", "/proc/sysvipc/msg", "/proc/sysvipc/sem")
+MESSAGE_QUEUES = "/dev/mqueue"
+
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Gone(Exception):
@@ -78,42 +97,73 @@ class Connection:
 
 def serve(connection: Connection) -> None:
     """Serves runs until the worker goes away."""
+    own_limits = limits_of_runner()
     while True:
-        kind, payload = connection.receive()
-        if kind != b"J":
-            raise ValueError(f"expected a J frame, got {kind!r}")
-        run(connection, json.loads(payload))
+        child = Child(connection)
+        arrival = child.arrival()
+        if arrival == b"gone":
+            return
+        run(connection, child, json.loads(arrival or NO_LIMITS), own_limits)
+        if not arrival:
+            # Part of the job may still be on the connection.
+            return
 
 
-def run(connection: Connection, job: "dict[str, Any]") -> None:
-    """Runs one job in a child and reports it."""
-    report_end, child_report_end = os.pipe()
-    log_end, child_log_end = os.pipe()
-    kills_before = oom_kills()
+class Child:
+    """A process forked from the runner: a spare at first, then the function.
+
+    Attributes:
+        pid: its id.
+        report_end, log_end: what it writes, to read from.
+        kills_before: how many processes the kernel had killed for memory when it was forked.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.kills_before = oom_kills()
+        limits_end, child_limits_end = os.pipe()
+        self.report_end, child_report_end = os.pipe()
+        self.log_end, child_log_end = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            for end in (limits_end, self.report_end, self.log_end):
+                os.close(end)
+            in_child(connection, child_limits_end, child_report_end, child_log_end)
+        for end in (child_limits_end, child_report_end, child_log_end):
+            os.close(end)
+        self._limits_end = limits_end
+
+    def arrival(self) -> bytes:
+        """Waits for a job to arrive at the child.
+
+        What comes is the job's limits as JSON, `gone` when the worker has hung up instead, or nothing when the child
+        did not survive the arrival.
+        """
+        with open(self._limits_end, "rb") as file:
+            return file.read()
+
+
+def run(connection: Connection, child: Child, limits: "dict[str, Any]", own_limits: "list[Any]") -> None:
+    """Waits for a child that has taken a job, reports it, and cleans up behind it."""
     started = time.monotonic()
-    pid = os.fork()
-    if pid == 0:
-        connection.close()
-        os.close(report_end)
-        os.close(log_end)
-        in_child(job, child_report_end, child_log_end)
-    os.close(child_report_end)
-    os.close(child_log_end)
-    deadline = started + job["deadline_s"] if job.get("deadline_s") is not None else math.inf
-    pipes = Pipes(connection, report_end, log_end, job["max_output_bytes"] + REPORT_MARGIN)
+    deadline = started + limits["deadline_s"] if limits["deadline_s"] is not None else math.inf
+    pipes = Pipes(connection, child.report_end, child.log_end, limits["max_output_bytes"] + REPORT_MARGIN)
     try:
-        verdict = watch(pid, pipes, deadline)
+        verdict = watch(child.pid, pipes, deadline)
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        _, status, usage = os.wait4(pid, 0)
-        kill_leftovers()
+            os.kill(child.pid, signal.SIGKILL)
+        _, status, usage = os.wait4(child.pid, 0)
+        is_alone = kill_leftovers()
     pipes.drain()
-    report = verdict or pipes.parsed() or explain(status, oom_kills() > kills_before)
+    is_out_of_memory = oom_kills() > child.kills_before
+    report = verdict or pipes.parsed() or explain(status, is_out_of_memory)
     report.setdefault("duration_ms", (time.monotonic() - started) * 1000)
     # ru_maxrss is in KiB; what lies in tmpfs counts against the container's memory too.
     report["peak_memory_mb"] = (usage.ru_maxrss * 1024 + sum(map(used_bytes, SCRATCH))) / MIB
+    open_output()
     send_files(connection)
+    is_clean = is_alone and clean() and limits_of_runner() == own_limits
+    report["reusable"] = is_clean and not is_out_of_memory
     connection.send(b"R", json.dumps(report, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
@@ -201,14 +251,18 @@ def failure(reason: str, message: str, kind: "str | None" = None, trace: str = "
     return {"ok": False, "reason": reason, "message": message, "output": None, "error": error}
 
 
-def in_child(job: "dict[str, Any]", report_end: int, log_end: int) -> NoReturn:
-    """Runs the handler in the forked child; never returns."""
+def in_child(connection: Connection, limits_end: int, report_end: int, log_end: int) -> NoReturn:
+    """Waits for a job in the forked child, and runs its handler; never returns."""
     code = 1
     try:
-        prepare_child(job, log_end)
-        report = call(job)
-        flush()
-        write_all(report_end, json.dumps(report, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+        forget_runner()
+        prepare_child(log_end)
+        job = take_job(connection, limits_end)
+        if job is not None:
+            set_environment(job)
+            report = call(job)
+            flush()
+            write_all(report_end, json.dumps(report, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         code = 0
     except BaseException:  # noqa: BLE001 (whatever happens, the child must not go on as a second runner)
         with contextlib.suppress(BaseException):
@@ -218,9 +272,38 @@ def in_child(job: "dict[str, Any]", report_end: int, log_end: int) -> NoReturn:
         os._exit(code)
 
 
-def prepare_child(job: "dict[str, Any]", log_end: int) -> None:
-    """Gives the child its own session, output, environment and imports."""
+def forget_runner() -> None:
+    """Undoes what a child has from the runner and must not have."""
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    os.close(CHILD_ENDED)
+    os.close(CHILD_ENDED_WRITER)
+
+
+def take_job(connection: Connection, limits_end: int) -> "dict[str, Any] | None":
+    """The next job, whose limits it tells the runner; None when the worker has gone away."""
+    try:
+        kind, payload = connection.receive()
+        if kind != b"J":
+            raise ValueError(f"expected a J frame, got {kind!r}")
+        job: dict[str, Any] = json.loads(payload)
+        limits = {"deadline_s": job.get("deadline_s"), "max_output_bytes": job["max_output_bytes"]}
+        write_all(limits_end, json.dumps(limits).encode())
+    except (Gone, ConnectionResetError):
+        write_all(limits_end, b"gone")
+        return None
+    finally:
+        os.close(limits_end)
+        connection.close()
+    return job
+
+
+def prepare_child(log_end: int) -> None:
+    """Gives the child its own session, output and imports, before there is a job that would wait for it."""
     os.setsid()
+    # What the child may not have in common with the runner: being out of reach of its own kind.
+    LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
     # The kernel should choose the function before the runner, which has to tell what happened.
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
@@ -232,15 +315,16 @@ def prepare_child(job: "dict[str, Any]", log_end: int) -> None:
     os.close(log_end)
     sys.stdout = open(1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
-        signal.signal(number, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update({"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"})
+    os.chdir(CODE)
+    sys.path[:0] = [CODE, DEPENDENCIES]
+
+
+def set_environment(job: "dict[str, Any]") -> None:
+    """Adds the job's variables to the environment."""
     os.environ.update(job["environment"])
     os.environ["NANOGRID_JOB_ID"] = job["job_id"]
-    os.chdir(CODE)
-    sys.path.insert(0, CODE)
 
 
 def call(job: "dict[str, Any]") -> "dict[str, Any]":
@@ -272,6 +356,13 @@ def call(job: "dict[str, Any]") -> "dict[str, Any]":
         "error": None,
         "duration_ms": duration_ms,
     }
+
+
+def open_output() -> None:
+    """Undoes what the run did to /output itself, which is the function's own: its mode, access lists, attributes."""
+    os.chmod(OUTPUT, 0o700)
+    for name in os.listxattr(OUTPUT):
+        os.removexattr(OUTPUT, name)
 
 
 def send_files(connection: Connection) -> None:
@@ -308,14 +399,71 @@ def output_files() -> "Iterator[tuple[str, BinaryIO, int]]":
                 file.close()
 
 
-def kill_leftovers() -> None:
-    """Kills what the run left behind. Init and the runner itself are spared by kill(2)."""
-    for _ in range(100):
-        try:
-            os.kill(-1, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-        time.sleep(0.001)
+def kill_leftovers() -> bool:
+    """Kills what the run left behind, and takes leave of it; whether nobody is left.
+
+    kill(2) spares the runner itself. As the container's first process it inherits orphans, whatever they did to be
+    forgotten.
+    """
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.waitpid(-1, 0)
+    try:
+        os.kill(-1, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def clean() -> bool:
+    """Empties all that the run could write to; whether nothing is left of it."""
+    try:
+        for folder in SCRATCH:
+            remove_contents(folder)
+    except OSError:
+        return False
+    return not (any(os.listdir(folder) for folder in SCRATCH) or left_in_kernel())
+
+
+def remove_contents(folder: str) -> None:
+    """Removes all that is in a folder; goes into folders that forbid it, since they are the runner's own."""
+    pending = [folder]
+    emptied = []
+    while pending:
+        path = pending.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    os.chmod(entry.path, 0o700)
+                    pending.append(entry.path)
+                    emptied.append(entry.path)
+                else:
+                    os.unlink(entry.path)
+    for path in reversed(emptied):
+        os.rmdir(path)
+
+
+def left_in_kernel() -> bool:
+    """Whether there is a message queue, or an object of System V's, of anybody."""
+    if os.path.isdir(MESSAGE_QUEUES) and os.listdir(MESSAGE_QUEUES):
+        return True
+    for path in SYSTEM_V:
+        with contextlib.suppress(FileNotFoundError), open(path) as file:
+            if len(file.readlines()) > 1:
+                return True
+    return False
+
+
+def limits_of_runner() -> "list[Any]":
+    """What a process may change of another one of its user, and thereby of the runs to come."""
+    return [
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getaffinity(0),
+        os.sched_getscheduler(0),
+        *map(resource.getrlimit, RESOURCES),
+    ]
 
 
 def oom_kills() -> int:
@@ -356,14 +504,22 @@ def write_all(fd: int, data: bytes) -> None:
 
 def main() -> None:
     """Connects and serves; ends when the worker hangs up."""
-    if os.getuid() == 0:
-        sys.exit("runner: runs as an unprivileged user in its sandbox only, since it kills every process it can.")
+    if os.getuid() == 0 or os.getpid() != 1:
+        sys.exit(
+            "runner: runs as an unprivileged user and as its sandbox's first process only, since it kills all others."
+        )
+    # The function has the same user. It must not read or write the runner's memory, or take its connection.
+    LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.set_blocking(CHILD_ENDED_WRITER, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(CHILD_ENDED_WRITER, warn_on_full_buffer=False)
+    # The kernel keeps all other signals of the function from the first process, which has no handlers for them.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(SOCKET)
-    with contextlib.suppress(Gone, BrokenPipeError, ConnectionResetError):
+    # What is there now is there for good: children share it instead of copying it.
+    gc.freeze()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         serve(Connection(sock))
 
 
