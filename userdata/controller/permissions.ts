@@ -11,15 +11,21 @@ export interface ControllerResources {
   readonly jobsTable: string;
   readonly apiKeysTable: string;
   readonly queue: string;
+  /** Queue of the messages that were given up: the status shows how many. */
+  readonly deadLetterQueue: string;
   /** Redis replication group. @default - Redis without IAM authentication */
   readonly redisReplicationGroup?: string;
   /** Redis user of the controllers; goes with `redisReplicationGroup`. @default - Redis without IAM authentication */
   readonly redisUser?: string;
 }
 
-/** Redis ACL rules of the controller: the keys and channels of docs/protocol.md, nothing administrative. */
+/**
+ * Redis ACL rules of the controller: the keys and channels of docs/protocol.md, nothing administrative. `eval` to `expire` are what
+ * counting a key's requests needs, in one step on the server; a script is held to the same rules.
+ */
 export const CONTROLLER_REDIS_ACCESS =
-  "on ~nanogrid:* &nanogrid:* -@all +@connection +get +set +subscribe +unsubscribe +ping +info";
+  "on ~nanogrid:* &nanogrid:* -@all +@connection +get +set +getrange +hgetall +publish +subscribe +unsubscribe +ping +info" +
+  " +eval +evalsha +incrby +pttl +expire";
 
 /** The statements of the controller's role. */
 export function controllerPermissions(arns: ControllerResources): readonly Statement[] {
@@ -30,6 +36,7 @@ export function controllerPermissions(arns: ControllerResources): readonly State
     jobsTable,
     apiKeysTable,
     queue,
+    deadLetterQueue,
     redisReplicationGroup,
     redisUser,
   } = arns;
@@ -45,8 +52,14 @@ export function controllerPermissions(arns: ControllerResources): readonly State
       actions: ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"],
       resources: [functionsTable, jobsTable, `${functionsTable}/index/by-tenant`, `${jobsTable}/index/by-tenant`],
     },
-    { sid: "ApiKeys", actions: ["dynamodb:GetItem"], resources: [apiKeysTable] },
+    {
+      sid: "ApiKeys",
+      actions: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
+      resources: [apiKeysTable],
+    },
+    { sid: "ApiKeysOfTenant", actions: ["dynamodb:Query"], resources: [`${apiKeysTable}/index/by-tenant`] },
     { sid: "Queue", actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: [queue] },
+    { sid: "DeadLetters", actions: ["sqs:GetQueueAttributes"], resources: [deadLetterQueue] },
   ];
   if (redisReplicationGroup && redisUser) {
     statements.push({

@@ -45,13 +45,20 @@ describeUnless(motoMissing())("access", () => {
     const put = { key, json: { name: "stolen", code: HELLO } };
     const answers = [
       await controller.call("GET", `/v1/functions/${functionId}`, { key }),
+      await controller.call("GET", `/v1/functions/${functionId}/code`, { key }),
       await controller.call("PUT", `/v1/functions/${functionId}`, put),
       await controller.call("DELETE", `/v1/functions/${functionId}`, { key }),
       await controller.call("POST", `/v1/functions/${functionId}/invocations`, { key, json: 1 }),
       await controller.call("GET", `/v1/jobs/${jobId}`, { key }),
       await controller.call("GET", `/v1/jobs/${jobId}/files/secret.txt`, { key }),
+      await controller.call("GET", `/v1/jobs/${jobId}/logs`, { key }),
+      await controller.call("GET", `/v1/jobs/${jobId}/events`, { key }),
+      await controller.call("POST", `/v1/jobs/${jobId}/cancellation`, { key }),
     ];
-    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404, 404]);
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 404));
+    expect((await controller.call("GET", `/v1/jobs/${jobId}`)).body.status).toBe("PENDING");
+    expect((await controller.call("GET", `/v1/jobs?functionId=${functionId}`, { key })).body.items).toEqual([]);
+    expect((await controller.call("GET", "/v1/functions?name=mine", { key })).body.items).toEqual([]);
     expect((await controller.call("GET", `/v1/functions/${functionId}`)).body).toMatchObject({
       name: "mine",
       version: 1,
@@ -100,7 +107,8 @@ describeUnless(motoMissing())("access", () => {
   });
 
   test("the operator's command makes a key that works, prints it once, and stores only its hash", async () => {
-    const made = createKey(world, "--tenant", "team-b", "--role", "admin", "--name", "first key");
+    const limit = ["--requests-per-minute", "1200"];
+    const made = createKey(world, "--tenant", "team-b", "--role", "invoker", "--name", "first key", ...limit);
     expect(made.stderr).toContain("team-b");
     const key = made.stdout.trim();
     expect(key).toMatch(/^ng_[\w-]{43}$/);
@@ -109,7 +117,7 @@ describeUnless(motoMissing())("access", () => {
     expect(JSON.stringify(Items)).not.toContain(key);
     const keyHash = createHash("sha256").update(key).digest("hex");
     const item = Items?.find((candidate) => candidate.keyHash === keyHash);
-    expect(item).toMatchObject({ tenant: "team-b", role: "admin", name: "first key" });
+    expect(item).toMatchObject({ tenant: "team-b", role: "invoker", name: "first key", requestsPerMinute: 1_200 });
   }, 60_000);
 
   test("the operator's command refuses a wrong tenant with what is expected, and makes nothing", () => {
@@ -117,6 +125,9 @@ describeUnless(motoMissing())("access", () => {
     expect(refused.status).toBe(1);
     expect(refused.stdout).toBe("");
     expect(refused.stderr).toContain('tenant "Team B": expected');
+    const role = createKey(world, "--role", "root", "--name", "x", "--requests-per-minute", "many");
+    expect(role.status).toBe(1);
+    expect(role.stderr).toMatch(/role: expected "invoker", "user" or "admin"; requestsPerMinute: expected/);
   }, 60_000);
 });
 

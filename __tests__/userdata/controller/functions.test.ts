@@ -7,6 +7,7 @@ import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import { strFromU8, strToU8, unzipSync, type Zippable, zipSync } from "fflate";
 import { motoMissing } from "../../support/servers";
 import { describeUnless } from "../../support/tools";
+import { startProxy } from "./proxy";
 import { type Controller, HELLO, World } from "./world";
 
 const CODE_BUCKET = "nanogrid-code-bucket";
@@ -70,6 +71,9 @@ describeUnless(motoMissing())("functions", () => {
       codeBytes,
       memoryMb: 256,
       environment: {},
+      secrets: {},
+      egress: false,
+      hasDependencies: false,
       createdAt: created.body.createdAt,
       updatedAt: created.body.createdAt,
     });
@@ -90,7 +94,148 @@ describeUnless(motoMissing())("functions", () => {
     expect(created.body).toMatchObject({ memoryMb: 512, timeoutS: 86_400, environment: { MODE: "fast" } });
     const stored = await world.object(CODE_BUCKET, `functions/default/${created.body.functionId}/1.zip`);
     expect(stored.equals(zip)).toBe(true);
+    const read = await fetch(`${controller.url}/v1/functions/${created.body.functionId}/code`, {
+      headers: { authorization: `Bearer ${world.key}` },
+    });
+    expect(read.headers.get("content-type")).toBe("application/zip");
+    expect(Buffer.from(await read.arrayBuffer()).equals(zip)).toBe(true);
     expect((await controller.call("GET", `/v1/functions/${created.body.functionId}`)).body).toEqual(created.body);
+  });
+
+  test("inline source for node becomes main.mjs, and a zip may hold any file that node loads", async () => {
+    const source = "export const handler = async (event) => ({ event });\n";
+    const json = { name: "node", runtime: "node", code: source };
+    const { body } = await controller.call("POST", "/v1/functions", { json });
+    expect(body).toMatchObject({ runtime: "node", handler: "main.handler", hasDependencies: false });
+    const zip = await world.object(CODE_BUCKET, `functions/default/${body.functionId}/1.zip`);
+    expect(strFromU8(unzipSync(zip)["main.mjs"] ?? new Uint8Array())).toBe(source);
+
+    const fields = { runtime: "node", handler: "app.index.run" };
+    const cjs = await controller.call("POST", "/v1/functions", {
+      body: form({ "app/index.cjs": strToU8("exports.run = () => 1") }, fields),
+    });
+    expect(cjs.status).toBe(201);
+    const python = await controller.call("POST", "/v1/functions", {
+      body: form({ "main.py": strToU8(HELLO) }, fields),
+    });
+    expect(python.body.errors).toEqual([{ field: "handler", detail: expect.stringContaining("app/index.mjs") }]);
+  });
+
+  test("egress and secrets are kept by name, as JSON and as a form", async () => {
+    const secrets = { DATABASE_URL: "orders-db", TOKEN: "a.b_c-1" };
+    const json = { name: "wide", code: HELLO, egress: true, secrets };
+    const asJson = await controller.call("POST", "/v1/functions", { json });
+    const asForm = await controller.call("POST", "/v1/functions", {
+      body: form({ "main.py": strToU8(HELLO) }, { egress: "true", secrets: JSON.stringify(secrets) }),
+    });
+    for (const { status, body } of [asJson, asForm]) {
+      expect(status).toBe(201);
+      expect(body).toMatchObject({ egress: true, secrets });
+    }
+  });
+
+  test.each<[string, object, string]>([
+    ["a variable that is a secret too", { environment: { A: "1" }, secrets: { A: "a" } }, "secrets.A"],
+    ["a secret's name with a path", { secrets: { A: "../other/secret" } }, "secrets.A"],
+    ["a secret for no variable", { secrets: { "A B": "a" } }, "secrets.A B"],
+    ["egress as text", { egress: "yes" }, "egress"],
+    ["a variable named __proto__", { environment: JSON.parse('{"__proto__": "x"}') }, "environment.__proto__"],
+    ["half a character", { environment: { A: "\ud800" } }, "environment.A"],
+    ["half a character in the code", { code: "# \udc00" }, "code"],
+    ["too large an environment", { environment: { A: "x".repeat(17_000) } }, "environment"],
+    ["too many dependencies", { dependencies: "#".repeat(65_537) }, "dependencies"],
+    ["a limit beyond all runs", { timeoutS: 1e15 }, "timeoutS"],
+    ["a package.json that is none", { runtime: "node", dependencies: "[1]" }, "code"],
+  ])("%s is refused by name", async (_what, fields, field) => {
+    const { status, body } = await controller.call("POST", "/v1/functions", {
+      json: { name: "wrong", code: HELLO, ...fields },
+    });
+    expect(status).toBe(400);
+    expect(body.errors.map((error: { field: string }) => error.field)).toEqual([field]);
+  });
+
+  test("dependencies, inline or in the zip, are resolved by a job of their own, with nothing of the function's", async () => {
+    const dependencies = "requests==2.32.0\n";
+    const json = {
+      name: "needs",
+      code: HELLO,
+      dependencies,
+      environment: { MODE: "x" },
+      secrets: { T: "t" },
+      egress: true,
+    };
+    await world.emptyQueue();
+
+    const created = await controller.call("POST", "/v1/functions", { json });
+
+    expect(created.status).toBe(201);
+    const { functionId, buildJobId, hasDependencies, codeSha256 } = created.body;
+    expect(hasDependencies).toBe(true);
+    const zip = await world.object(CODE_BUCKET, `functions/default/${functionId}/1.zip`);
+    expect(strFromU8(unzipSync(zip)["requirements.txt"] ?? new Uint8Array())).toBe(dependencies);
+    const message = await world.receive();
+    expect(message?.group).toBe("default");
+    expect(message?.body).toMatchObject({
+      kind: "build",
+      job_id: buildJobId,
+      function_id: functionId,
+      function_version: 1,
+      code_key: `functions/default/${functionId}/1.zip`,
+      code_sha256: codeSha256,
+      dependencies_key: `dependencies/default/${functionId}/1.zip`,
+      environment: {},
+      secrets: {},
+      egress: false,
+      input: null,
+      timeout_s: null,
+      callback_url: null,
+    });
+    expect((await controller.call("GET", `/v1/jobs/${buildJobId}`)).body).toMatchObject({ kind: "build", functionId });
+    expect((await controller.call("GET", `/v1/functions/${functionId}`)).body).toEqual(created.body);
+
+    const updated = await controller.call("PUT", `/v1/functions/${functionId}`, {
+      body: form(
+        { "main.mjs": strToU8("export const handler = 1"), "package.json": strToU8('{"dependencies":{"a":"1"}}') },
+        {
+          runtime: "node",
+        },
+      ),
+    });
+    expect(updated.body).toMatchObject({ version: 2, hasDependencies: true });
+    expect(updated.body.buildJobId).not.toBe(buildJobId);
+    expect((await world.receive())?.body.dependencies_key).toBe(`dependencies/default/${functionId}/2.zip`);
+
+    const without = await controller.call("PUT", `/v1/functions/${functionId}`, {
+      json: { name: "needs", code: HELLO },
+    });
+    expect(without.body).toMatchObject({ hasDependencies: false });
+    expect(without.body.buildJobId).toBeUndefined();
+    expect(await world.receive(0)).toBeUndefined();
+  });
+
+  test("a function whose build cannot be queued is there all the same, without a build job", async () => {
+    const cut = await world.controller({ SQS_QUEUE_URL: "http://sqs.nowhere.invalid/123456789012/no-such-queue" });
+    const json = { name: "unbuilt", code: HELLO, dependencies: "requests\n" };
+    const { status, body } = await cut.call("POST", "/v1/functions", { json });
+    expect(status).toBe(201);
+    expect(body.hasDependencies).toBe(true);
+    expect(body.buildJobId).toBeUndefined();
+    expect((await controller.call("GET", `/v1/functions/${body.functionId}`)).body).toEqual(body);
+  });
+
+  test("functions are found by their exact name, however many others there are", async () => {
+    const key = world.adminKey;
+    for (const name of ["needle", "needle 2", "hay", "needle", "Needle"]) {
+      await controller.call("POST", "/v1/functions", { key, json: { name, code: HELLO } });
+    }
+    const found = await controller.call("GET", "/v1/functions?name=needle");
+    expect(found.body.items.map(({ name }: { name: string }) => name)).toEqual(["needle", "needle"]);
+    const first = await controller.call("GET", "/v1/functions?name=needle&limit=1");
+    const second = await controller.call("GET", `/v1/functions?name=needle&limit=1&cursor=${first.body.nextCursor}`);
+    expect([...first.body.items, ...second.body.items]).toEqual(found.body.items);
+    expect((await controller.call("GET", "/v1/functions?name=needl")).body).toEqual({ items: [] });
+    expect((await controller.call("GET", "/v1/functions?name=")).status).toBe(400);
+    expect((await controller.call("GET", "/v1/functions?name=a&name=b")).status).toBe(400);
   });
 
   test("an update is a new version, and the code of the first stays as it was", async () => {
@@ -115,10 +260,20 @@ describeUnless(motoMissing())("functions", () => {
     const { body } = await controller.call("POST", "/v1/functions", { json: { name: "raced", code: HELLO } });
     const path = `/v1/functions/${body.functionId}`;
 
+    // moto's conditional writes are two steps, between which another can come; those of AWS are one.
+    let turn: Promise<unknown> = Promise.resolve();
+    const proxy = await startProxy(world.moto.endpoint, (_request, forward) => {
+      const reply = turn.then(forward);
+      turn = reply.catch(() => undefined);
+      return reply;
+    });
+    const ordered = await world.controller({ AWS_ENDPOINT_URL: proxy.url });
+
     const answers = await Promise.all(
-      [1, 2, 3, 4].map((n) => controller.call("PUT", path, { json: { name: `raced ${n}`, code: `${HELLO}# ${n}\n` } })),
+      [1, 2, 3, 4].map((n) => ordered.call("PUT", path, { json: { name: `raced ${n}`, code: `${HELLO}# ${n}\n` } })),
     );
 
+    proxy.close();
     expect(answers.every(({ status }) => status === 200 || status === 409)).toBe(true);
     const won = answers.filter(({ status }) => status === 200).map((answer) => answer.body);
     expect(won.length).toBeGreaterThan(0);

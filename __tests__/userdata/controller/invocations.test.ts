@@ -1,25 +1,32 @@
 /** Invocations over the API, with a worker's side played over the real queue, table and Redis. */
 
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { GetCommand, PutCommand, ScanCommand, UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { strToU8, zipSync } from "fflate";
 import { freePort, motoMissing, startRedis, until } from "../../support/servers";
 import { describeUnless } from "../../support/tools";
+import { type AwsProxy, startProxy } from "./proxy";
 import { type Controller, HELLO, type Message, success, World } from "./world";
 
 describeUnless(motoMissing())("invocations", () => {
   let world: World;
   let controller: Controller;
+  let production: Controller;
   let functionId: string;
   let path: string;
 
   beforeAll(async () => {
     world = await World.create();
     controller = await world.controller();
-    const json = { name: "hello", code: HELLO, timeoutS: 60, environment: { MODE: "fast" } };
+    production = await world.controller({ ENVIRONMENT: "prod" });
+    const json = {
+      name: "hello",
+      code: HELLO,
+      timeoutS: 60,
+      environment: { MODE: "fast" },
+      secrets: { TOKEN: "token" },
+      egress: true,
+    };
     ({ functionId } = (await controller.call("POST", "/v1/functions", { json })).body);
     path = `/v1/functions/${functionId}/invocations`;
   }, 60_000);
@@ -53,7 +60,13 @@ describeUnless(motoMissing())("invocations", () => {
 
   test("an asynchronous call answers 202 with a job, which is in the table and in the queue as the protocol says", async () => {
     const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
-    const options = { json: { name: "world" }, headers: { prefer: "respond-async", traceparent } };
+    const headers = {
+      prefer: "respond-async",
+      traceparent,
+      "nanogrid-callback-url": "https://example.org/done?x=1",
+      "nanogrid-deadline": "2100-01-01T01:00:00+01:00",
+    };
+    const options = { json: { name: "world" }, headers };
 
     const answer = await controller.call("POST", path, options);
 
@@ -62,9 +75,11 @@ describeUnless(motoMissing())("invocations", () => {
     expect(answer.headers.get("location")).toBe(`/v1/jobs/${jobId}`);
     expect(answer.body).toMatchObject({ functionId, functionVersion: 1, status: "PENDING", attempts: 0 });
     const fn = (await controller.call("GET", `/v1/functions/${functionId}`)).body;
-    const { body } = await received();
+    const { body, group } = await received();
+    expect(group).toBe("default");
     expect(body).toEqual({
       schema: 1,
+      kind: "run",
       job_id: jobId,
       tenant: "default",
       function_id: functionId,
@@ -79,9 +94,12 @@ describeUnless(motoMissing())("invocations", () => {
       timeout_s: 60,
       memory_mb: 256,
       environment: { MODE: "fast" },
-      egress: false,
+      secrets: { TOKEN: "token" },
+      dependencies_key: null,
+      callback_url: "https://example.org/done?x=1",
+      egress: true,
       enqueued_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-      deadline: null,
+      deadline: "2100-01-01T00:00:00.000Z",
       traceparent,
     });
     const zip = await world.object("nanogrid-code-bucket", `functions/default/${functionId}/1.zip`);
@@ -92,13 +110,60 @@ describeUnless(motoMissing())("invocations", () => {
       tenant: "default",
       functionId,
       functionVersion: 1,
+      kind: "run",
+      codeKey: `functions/default/${functionId}/1.zip`,
+      codeSha256: fn.codeSha256,
       status: "PENDING",
       attempts: 0,
+      callbackUrl: "https://example.org/done?x=1",
+      callbackStatus: "PENDING",
+      callbackAttempts: 0,
       createdAt: answer.body.createdAt,
       expiresAt: Math.floor(created) + 14 * 86_400,
     });
     await until("Redis knows the job", async () => (await controller.events.view(jobId)) !== null);
     expect(JSON.parse((await controller.events.view(jobId)) ?? "")).toMatchObject({ job_id: jobId, status: "PENDING" });
+  });
+
+  test("a call right after a change runs the new version, and none of a deleted function, whichever controller made it", async () => {
+    const other = await world.controller();
+    const { body } = await controller.call("POST", "/v1/functions", { json: { name: "changed", code: HELLO } });
+    const at = `/v1/functions/${body.functionId}`;
+    const versionAt = async (of: Controller) =>
+      (await of.call("POST", `${at}/invocations?mode=async`, { json: 1 })).body.functionVersion;
+    await until(
+      "both hear of changes",
+      () => controller.events.hearsFunctionChanges && other.events.hearsFunctionChanges,
+    );
+    expect([await versionAt(controller), await versionAt(other)]).toEqual([1, 1]);
+
+    await controller.call("PUT", at, { json: { name: "changed", code: `${HELLO}#` } });
+    expect(await versionAt(controller)).toBe(2);
+    await until("the other has heard", async () => (await versionAt(other)) === 2, 1_500);
+
+    await other.call("DELETE", at);
+    expect(await versionAt(other)).toBeUndefined();
+    await until("the other has heard", async () => (await versionAt(controller)) === undefined, 1_500);
+  });
+
+  test("a function that was just called, and changed in the table by another hand, is read anew within seconds", async () => {
+    const { body } = await controller.call("POST", "/v1/functions", { json: { name: "by hand", code: HELLO } });
+    const call = () => controller.call("POST", `/v1/functions/${body.functionId}/invocations?mode=async`, { json: 1 });
+    await call();
+    await world.aws.dynamo.send(
+      new UpdateCommand({
+        TableName: "NanoGridFunctions",
+        Key: { functionId: body.functionId },
+        UpdateExpression: "SET version = :version",
+        ExpressionAttributeValues: { ":version": 7 },
+      }),
+    );
+    await until("the change is seen", async () => (await call()).body.functionVersion === 7, 5_000);
+  });
+
+  test("another tenant's function is not found, although this controller remembers it", async () => {
+    await controller.call("POST", `${path}?mode=async`, { json: 1 });
+    expect((await controller.call("POST", path, { key: world.otherKey, json: 1 })).status).toBe(404);
   });
 
   test("mode=async does the same, mode=sync goes before Prefer, and any other is refused by name", async () => {
@@ -245,13 +310,19 @@ describeUnless(motoMissing())("invocations", () => {
     expect(other.status).toBe(404);
   });
 
-  test("an idempotency key with another body is refused and names the job", async () => {
+  test("an idempotency key with another body, or another callback, is refused and names the job", async () => {
     const headers = { "idempotency-key": "reused", prefer: "respond-async" };
     const first = await controller.call("POST", path, { json: 1, headers });
-    const { status, body } = await controller.call("POST", path, { json: 2, headers });
-    expect(status).toBe(422);
-    expect(body.jobId).toBe(first.body.jobId);
-    expect(body.errors[0].field).toBe("header Idempotency-Key");
+    const callback = { ...headers, "nanogrid-callback-url": "https://example.org/" };
+    for (const options of [
+      { json: 2, headers },
+      { json: 1, headers: callback },
+    ]) {
+      const { status, body } = await controller.call("POST", path, options);
+      expect(status).toBe(422);
+      expect(body.jobId).toBe(first.body.jobId);
+      expect(body.errors[0].field).toBe("header Idempotency-Key");
+    }
   });
 
   test("a repeated request queues the job of a controller that died between table and queue", async () => {
@@ -271,13 +342,21 @@ describeUnless(motoMissing())("invocations", () => {
 
   test("a queue that is away gives 503, a failed job, and the idempotency key back", async () => {
     const cut = await world.controller({ AWS_ENDPOINT_URL: await split(world.moto.endpoint, "refused") });
-    const options = { json: 1, headers: { "idempotency-key": "cut", prefer: "respond-async" } };
+    const options = {
+      json: 1,
+      headers: {
+        "idempotency-key": "cut",
+        prefer: "respond-async",
+        "nanogrid-callback-url": "https://example.org/",
+      },
+    };
 
     const { status, headers, body } = await cut.call("POST", path, options);
 
     expect(status).toBe(503);
     expect(headers.get("retry-after")).toBe("5");
     const failed = await cut.call("GET", `/v1/jobs/${body.jobId}`);
+    expect(failed.body.callback).toBeUndefined();
     expect(failed.body).toMatchObject({ status: "FAILED", result: { exit_reason: { code: "infrastructure" } } });
     const again = await controller.call("POST", path, options);
     expect(again.status).toBe(202);
@@ -348,6 +427,89 @@ describeUnless(motoMissing())("invocations", () => {
     expect(after.Count).toBe(before.Count);
   });
 
+  test.each([
+    ["100 levels and a large whole number", `${"[".repeat(100)}9007199254740993${"]".repeat(100)}`, 202],
+    ["a pair of surrogates, escaped", '"\\ud83d\\ude00 and \\\\ud800"', 202],
+    ["101 levels", `${"[".repeat(101)}${"]".repeat(101)}`, 400],
+    ["a million levels", "[".repeat(1_000_000) + "]".repeat(1_000_000), 400],
+    ["half a character", '{"a\\udc00": 1}', 400],
+    ["a number that is not finite", '{"a": [1e999]}', 400],
+    ["a number of 5000 digits", "1".repeat(5_000), 400],
+  ])("an event with %s, which not every reader would take: %#", async (_what, text, expected) => {
+    const options = { body: text, headers: { "content-type": "application/json" } };
+    const { status, body } = await controller.call("POST", `${path}?mode=async`, options);
+    expect(status).toBe(expected);
+    if (expected === 400) {
+      expect(body.errors[0].field).toBe("body");
+    } else {
+      expect((await received()).text).toContain(`"input":${text}`);
+    }
+  });
+
+  test.each([
+    ["http://example.org/"],
+    ["https://user:hunter2@example.org/"],
+    ["https://user@example.org/"],
+    ["ftp://example.org/"],
+    ["javascript:alert(1)"],
+    ["example.org"],
+    ["https://"],
+    ["https://exa mple.org/"],
+    ["https://example.org/\u00e9"],
+    [`https://example.org/${"x".repeat(2_000)}`],
+    [`https://example.org/${'"'.repeat(800)}`],
+    ["https://127.0.0.1/"],
+    ["https://0x7f.1/"],
+    ["https://2130706433/"],
+    ["https://127.0.0.1./"],
+    ["https://10.1.2.3:8443/"],
+    ["https://169.254.169.254/latest/meta-data/"],
+    ["https://172.31.0.1/"],
+    ["https://192.168.1.1/"],
+    ["https://100.64.0.1/"],
+    ["https://0.0.0.0/"],
+    ["https://224.0.0.1/"],
+    ["https://255.255.255.255/"],
+    ["https://[::1]/"],
+    ["https://[::]/"],
+    ["https://[::ffff:10.0.0.1]/"],
+    ["https://[fd00:ec2::254]/"],
+    ["https://[fe80::1]/"],
+    ["https://[2002:7f00:1::]/"],
+    ["https://[64:ff9b::7f00:1]/"],
+  ])("a callback to %s is refused in production", async (url) => {
+    const headers = { "x-forwarded-proto": "https", "nanogrid-callback-url": url };
+    const { status, body } = await production.call("POST", `${path}?mode=async`, { json: 1, headers });
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([{ field: "header NanoGrid-Callback-Url", detail: expect.any(String) }]);
+    expect(body.detail).not.toContain("hunter2");
+  });
+
+  test.each(["https://example.org/a?b=c", "https://8.8.8.8/", "https://[2600::1]:8443/", "https://localhost/"])(
+    "a callback to %s is taken: where its name leads is looked at when it is made",
+    async (url) => {
+      const headers = { "x-forwarded-proto": "https", "nanogrid-callback-url": url };
+      const { status, body } = await production.call("POST", `${path}?mode=async`, { json: 1, headers });
+      expect(status).toBe(202);
+      expect(body.callback).toEqual({ url, status: "PENDING", attempts: 0 });
+    },
+  );
+
+  test("a callback over plain HTTP is taken where the environment is local", async () => {
+    const headers = { "nanogrid-callback-url": "http://localhost:9/" };
+    expect((await controller.call("POST", `${path}?mode=async`, { json: 1, headers })).status).toBe(202);
+  });
+
+  test.each(["tomorrow", "2030-01-01", "2030-13-01T00:00:00Z", "2030-01-01T00:00:00", "2020-01-01T00:00:00Z"])(
+    "a deadline of %s is refused",
+    async (deadline) => {
+      const headers = { "nanogrid-deadline": deadline };
+      const { status, body } = await controller.call("POST", `${path}?mode=async`, { json: 1, headers });
+      expect(status).toBe(400);
+      expect(body.errors[0].field).toBe("header NanoGrid-Deadline");
+    },
+  );
+
   test("a function that there is not is 404", async () => {
     for (const id of ["fn_01JD8Q4YB3R6Z7K2M5N8P0QWER", "nonsense", "idem%23default"]) {
       expect((await controller.call("POST", `/v1/functions/${id}/invocations`, { json: 1 })).status).toBe(404);
@@ -361,44 +523,26 @@ describeUnless(motoMissing())("invocations", () => {
     expect((await controller.call("GET", "/v1/jobs", { key: world.otherKey })).body.items).toEqual([]);
   });
 
-  // What stands between the controller and SQS: everything else passes to moto unchanged.
-  const servers: Server[] = [];
+  const proxies: AwsProxy[] = [];
   afterAll(() => {
-    for (const server of servers) {
-      server.closeAllConnections();
-      server.close();
+    for (const proxy of proxies) {
+      proxy.close();
     }
   });
 
+  /** What stands between the controller and SQS: everything else passes to moto unchanged. */
   async function split(endpoint: string, sends: "refused" | "forwarded, answered 500"): Promise<string> {
-    const server = createServer(async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) {
-        chunks.push(chunk as Buffer);
+    const proxy = await startProxy(endpoint, async (request, forward) => {
+      if (!String(request.headers["x-amz-target"]).endsWith("SendMessage")) {
+        return await forward();
       }
-      const sending = String(request.headers["x-amz-target"]).endsWith("SendMessage");
-      if (sending && sends === "refused") {
-        request.socket.destroy();
-        return;
+      if (sends === "refused") {
+        return undefined;
       }
-      const { host: _host, connection: _connection, "content-length": _length, ...headers } = request.headers;
-      const forwarded = await fetch(`${endpoint}${request.url}`, {
-        method: request.method,
-        headers: headers as Record<string, string>,
-        body: chunks.length > 0 ? Buffer.concat(chunks) : undefined,
-      });
-      const body = Buffer.from(await forwarded.arrayBuffer());
-      if (sending) {
-        response.writeHead(500).end("{}");
-        return;
-      }
-      forwarded.headers.forEach((value, name) => {
-        response.setHeader(name, value);
-      });
-      response.writeHead(forwarded.status).end(body);
-    }).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    servers.push(server);
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      await forward();
+      return { status: 500, headers: new Headers(), body: Buffer.from("{}") };
+    });
+    proxies.push(proxy);
+    return proxy.url;
   }
 });

@@ -8,6 +8,7 @@ const arns = {
   jobsTable: "arn:aws:dynamodb:r:1:table/jobs",
   apiKeysTable: "arn:aws:dynamodb:r:1:table/keys",
   queue: "arn:aws:sqs:r:1:queue",
+  deadLetterQueue: "arn:aws:sqs:r:1:dead-letters",
 };
 
 function actionsOn(resource: string, statements = controllerPermissions(arns)): string[] {
@@ -23,7 +24,9 @@ test("permissions: exactly the specified actions on each resource", () => {
   const all = ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"].map((action) => `dynamodb:${action}`);
   expect(actionsOn(arns.functionsTable)).toEqual(all);
   expect(actionsOn(`${arns.jobsTable}/index/by-tenant`)).toEqual(all);
-  expect(actionsOn(arns.apiKeysTable)).toEqual(["dynamodb:GetItem"]);
+  expect(actionsOn(arns.apiKeysTable)).toEqual(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]);
+  expect(actionsOn(`${arns.apiKeysTable}/index/by-tenant`)).toEqual(["dynamodb:Query"]);
+  expect(actionsOn(arns.deadLetterQueue)).toEqual(["sqs:GetQueueAttributes"]);
   expect(actionsOn(arns.queue)).toEqual(["sqs:GetQueueAttributes", "sqs:SendMessage"]);
 });
 

@@ -34,6 +34,8 @@ test("settings: what is left out has the documented default", () => {
     host: "0.0.0.0",
     awsEndpointUrl: undefined,
     logFile: "",
+    deadLetterQueueUrl: "",
+    keyRequestsPerMinute: 600,
     syncMaxWaitS: 3_500,
     uploadMaxBytes: 52_428_800,
     shutdownGraceS: 25,
@@ -66,6 +68,15 @@ test("settings: everything wrong is told at once, each by name, with what came a
   expect(found.find((problem) => problem.startsWith("JOBS_TABLE"))).toBe(
     "JOBS_TABLE is not set. Set it to the output jobsTable of nanogrid-data.",
   );
+});
+
+test("settings: where the dead letters are may be left out, and must be a URL where it is not", () => {
+  expect(readSettings({ ...right, DEAD_LETTER_QUEUE_URL: "https://sqs/1/dlq" }).deadLetterQueueUrl).toBe(
+    "https://sqs/1/dlq",
+  );
+  expect(problems({ ...right, DEAD_LETTER_QUEUE_URL: "dlq" })).toEqual([
+    expect.stringMatching(/^DEAD_LETTER_QUEUE_URL is "dlq".*deadLetterQueueUrl/),
+  ]);
 });
 
 test("settings: a Redis user without TLS is refused, since its token would travel unencrypted", () => {

@@ -1,11 +1,11 @@
 /** A world for the controller: real Redis, stand-in AWS with the data stack's tables, buckets and queue, and its application. */
 import { once } from "node:events";
-import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Writable } from "node:stream";
-import { CreateTableCommand } from "@aws-sdk/client-dynamodb";
+import { CreateTableCommand, type GlobalSecondaryIndex } from "@aws-sdk/client-dynamodb";
 import { CreateBucketCommand, GetObjectCommand } from "@aws-sdk/client-s3";
 import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand } from "@aws-sdk/client-sqs";
+import { UpdateCommand } from "@aws-sdk/lib-dynamodb";
 import { Redis } from "ioredis";
 import pino from "pino";
 import { z } from "zod";
@@ -14,6 +14,8 @@ import { type Aws, createAws } from "../../../userdata/controller/src/aws";
 import { createKey } from "../../../userdata/controller/src/keys";
 import { openApiDocument } from "../../../userdata/controller/src/openapi";
 import { JobEvents } from "../../../userdata/controller/src/redis";
+import type { Role } from "../../../userdata/controller/src/schemas";
+import { createHttpServer } from "../../../userdata/controller/src/server";
 import { readSettings, type Settings } from "../../../userdata/controller/src/settings";
 import { type Moto, startMoto, startRedis, type TestServer, until } from "../../support/servers";
 
@@ -23,6 +25,8 @@ export const HELLO = "def handler(event, context):\n    return {'hello': event}\
 export interface Message {
   readonly body: Record<string, unknown> & { readonly job_id: string };
   readonly text: string;
+  /** Whose share of the queue it counts to. */
+  readonly group: string | undefined;
 }
 
 /** An answer of the controller. */
@@ -55,8 +59,14 @@ export interface Controller {
 }
 
 export class World {
+  /** Of tenant default, role user. */
   readonly key: string;
+  /** Of tenant other, role user. */
   readonly otherKey: string;
+  /** Of tenant default, role admin. */
+  readonly adminKey: string;
+  /** Of tenant default, role invoker. */
+  readonly invokerKey: string;
   private readonly controllers: Controller[] = [];
 
   private constructor(
@@ -64,9 +74,9 @@ export class World {
     readonly redis: TestServer,
     readonly aws: Aws,
     readonly env: NodeJS.ProcessEnv,
-    keys: readonly [string, string],
+    keys: readonly [string, string, string, string],
   ) {
-    [this.key, this.otherKey] = keys;
+    [this.key, this.otherKey, this.adminKey, this.invokerKey] = keys;
   }
 
   static async create(): Promise<World> {
@@ -86,6 +96,9 @@ export class World {
       API_KEYS_TABLE: "NanoGridApiKeys",
       // No such host exists: requests must go to the endpoint all the same.
       SQS_QUEUE_URL: "http://sqs.nowhere.invalid/123456789012/nanogrid-task-queue",
+      DEAD_LETTER_QUEUE_URL: "http://sqs.nowhere.invalid/123456789012/nanogrid-task-dlq",
+      // Tests ask more often than people.
+      KEY_REQUESTS_PER_MINUTE: "100000",
       REDIS_HOST: "127.0.0.1",
       REDIS_PORT: String(redis.port),
       REDIS_TLS: "false",
@@ -93,9 +106,14 @@ export class World {
     const settings = readSettings(env);
     const aws = createAws(settings);
     await createResources(aws, settings);
-    const make = (tenant: string) =>
-      createKey(aws.dynamo, settings.apiKeysTable, { tenant, role: "user", name: "test" });
-    return new World(moto, redis, aws, env, [await make("default"), await make("other")]);
+    const make = (tenant: string, role: Role) =>
+      createKey(aws.dynamo, settings.apiKeysTable, { tenant, role, name: `test ${role}` });
+    return new World(moto, redis, aws, env, [
+      await make("default", "user"),
+      await make("other", "user"),
+      await make("default", "admin"),
+      await make("default", "invoker"),
+    ]);
   }
 
   /** Starts an application; `env` overrides the world's. */
@@ -109,7 +127,11 @@ export class World {
   async receive(waitSeconds = 5): Promise<Message | undefined> {
     const QueueUrl = this.env.SQS_QUEUE_URL;
     const { Messages } = await this.aws.sqs.send(
-      new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: waitSeconds }),
+      new ReceiveMessageCommand({
+        QueueUrl,
+        WaitTimeSeconds: waitSeconds,
+        MessageSystemAttributeNames: ["MessageGroupId"],
+      }),
       {
         requestTimeout: 30_000,
       },
@@ -120,7 +142,7 @@ export class World {
     }
     await this.aws.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: message.ReceiptHandle }));
     const text = message.Body ?? "";
-    return { text, body: JSON.parse(text) };
+    return { text, body: JSON.parse(text), group: message.Attributes?.MessageGroupId };
   }
 
   async emptyQueue(): Promise<void> {
@@ -136,6 +158,55 @@ export class World {
     const heard = await redis.publish(`nanogrid:job:${jobId}:events`, result);
     redis.disconnect();
     return heard;
+  }
+
+  /** Appends to a job's live log and tells of it, as a worker does. */
+  async log(jobId: string, text: string, attempt = 1): Promise<void> {
+    const redis = new Redis({ port: this.redis.port, host: "127.0.0.1" });
+    const end = await redis.append(`nanogrid:job:${jobId}:log:${attempt}`, text);
+    const event = { job_id: jobId, type: "log", attempt, offset: end - Buffer.byteLength(text), text };
+    await redis.publish(`nanogrid:job:${jobId}:events`, JSON.stringify(event));
+    redis.disconnect();
+  }
+
+  /** Takes a job as a worker does: in the table, then in Redis. */
+  async claim(jobId: string, attempt = 1): Promise<void> {
+    const now = new Date().toISOString();
+    await this.aws.dynamo.send(
+      new UpdateCommand({
+        TableName: this.env.JOBS_TABLE,
+        Key: { jobId },
+        UpdateExpression: "SET #status = :processing, startedAt = :now, attempts = :attempt, leaseOwner = :me",
+        ExpressionAttributeNames: { "#status": "status" },
+        ExpressionAttributeValues: { ":processing": "PROCESSING", ":now": now, ":attempt": attempt, ":me": "worker-1" },
+      }),
+    );
+    await this.publish(jobId, JSON.stringify({ job_id: jobId, status: "PROCESSING", updated_at: now }));
+  }
+
+  /** Ends a job as a worker does: its result in the table, and then in Redis. */
+  async finish(jobId: string, result: string): Promise<void> {
+    await this.aws.dynamo.send(
+      new UpdateCommand({
+        TableName: this.env.JOBS_TABLE,
+        Key: { jobId },
+        UpdateExpression: "SET #status = :status, #result = :result, finishedAt = :now REMOVE leaseOwner",
+        ExpressionAttributeNames: { "#status": "status", "#result": "result" },
+        ExpressionAttributeValues: {
+          ":status": JSON.parse(result).status,
+          ":result": result,
+          ":now": new Date().toISOString(),
+        },
+      }),
+    );
+    await this.publish(jobId, result);
+  }
+
+  /** Says that a worker is there, as it does every 15 s. */
+  async announce(workerId: string, entry: object): Promise<void> {
+    const redis = new Redis({ port: this.redis.port, host: "127.0.0.1" });
+    await redis.hset("nanogrid:workers", workerId, JSON.stringify({ worker_id: workerId, ...entry }));
+    redis.disconnect();
   }
 
   async object(bucket: string, key: string): Promise<Buffer> {
@@ -169,6 +240,9 @@ export function success(message: Message, output = '{"hello":"world"}'): string 
     finished_at: now,
     queue_ms: 3,
     duration_ms: 1,
+    attempt: 1,
+    start: "warm",
+    ai: null,
     peak_memory_mb: 20,
     suggested_memory_mb: 64,
   });
@@ -188,10 +262,8 @@ async function startController(settings: Settings, key: string): Promise<Control
   const events = new JobEvents(settings.redis, undefined, log);
   await events.start();
   const stopping = new AbortController();
-  const server = createServer(createApp({ settings, aws, events, log, stopping: stopping.signal })).listen(
-    0,
-    "127.0.0.1",
-  );
+  const server = createHttpServer(createApp({ settings, aws, events, log, stopping: stopping.signal }));
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
@@ -257,15 +329,24 @@ function holdAgainstDocument(method: string, path: string, { status, body, text 
     throw new Error(`${where}; the OpenAPI document has ${Object.keys(reply.content).join(", ")}`);
   }
   if (media.schema) {
-    const bundled = JSON.stringify({ ...media.schema, $defs: components.schemas }).replaceAll(
-      "#/components/schemas/",
-      "#/$defs/",
-    );
-    const checked = z.fromJSONSchema(JSON.parse(bundled)).safeParse(body);
+    const checked = schemaOf(media.schema, components.schemas).safeParse(body);
     if (!checked.success) {
       throw new Error(`${where}, not as the OpenAPI document says: ${z.prettifyError(checked.error)}\n${text}`);
     }
   }
+}
+
+const schemas = new Map<object, z.ZodType>();
+
+function schemaOf(schema: object, all: object): z.ZodType {
+  const known = schemas.get(schema);
+  if (known) {
+    return known;
+  }
+  const bundled = JSON.stringify({ ...schema, $defs: all }).replaceAll("#/components/schemas/", "#/$defs/");
+  const made = z.fromJSONSchema(JSON.parse(bundled));
+  schemas.set(schema, made);
+  return made;
 }
 
 interface Operation {
@@ -274,37 +355,39 @@ interface Operation {
 
 /** What the data stack creates, as far as the controller uses it. */
 async function createResources({ dynamo, s3, sqs }: Aws, settings: Settings): Promise<void> {
-  const table = (name: string, key: string, indexed: boolean) =>
-    dynamo.send(
+  const index = (name: string, hash: string, range: string, projection: "ALL" | "KEYS_ONLY"): GlobalSecondaryIndex => ({
+    IndexName: name,
+    KeySchema: [
+      { AttributeName: hash, KeyType: "HASH" },
+      { AttributeName: range, KeyType: "RANGE" },
+    ],
+    Projection: { ProjectionType: projection },
+  });
+  const byTenant = index("by-tenant", "tenant", "createdAt", "ALL");
+  const byDuty = index("by-duty", "duty", "dutyAt", "KEYS_ONLY");
+  const table = (name: string, key: string, indexes: readonly GlobalSecondaryIndex[]) => {
+    const keys = indexes.flatMap(({ KeySchema = [] }) => KeySchema.map(({ AttributeName }) => AttributeName));
+    return dynamo.send(
       new CreateTableCommand({
         TableName: name,
         BillingMode: "PAY_PER_REQUEST",
         KeySchema: [{ AttributeName: key, KeyType: "HASH" }],
-        AttributeDefinitions: [key, ...(indexed ? ["tenant", "createdAt"] : [])].map((AttributeName) => ({
+        AttributeDefinitions: [key, ...keys].map((AttributeName) => ({
           AttributeName,
-          AttributeType: "S",
+          AttributeType: AttributeName === "dutyAt" ? "N" : "S",
         })),
-        GlobalSecondaryIndexes: indexed
-          ? [
-              {
-                IndexName: "by-tenant",
-                KeySchema: [
-                  { AttributeName: "tenant", KeyType: "HASH" },
-                  { AttributeName: "createdAt", KeyType: "RANGE" },
-                ],
-                Projection: { ProjectionType: "ALL" },
-              },
-            ]
-          : undefined,
+        GlobalSecondaryIndexes: [...indexes],
       }),
     );
-  await table(settings.functionsTable, "functionId", true);
-  await table(settings.jobsTable, "jobId", true);
-  await table(settings.apiKeysTable, "keyHash", false);
+  };
+  await table(settings.functionsTable, "functionId", [byTenant]);
+  await table(settings.jobsTable, "jobId", [byTenant, byDuty]);
+  await table(settings.apiKeysTable, "keyHash", [byTenant]);
   for (const Bucket of [settings.codeBucket, settings.userDataBucket]) {
     await s3.send(
       new CreateBucketCommand({ Bucket, CreateBucketConfiguration: { LocationConstraint: "ap-northeast-2" } }),
     );
   }
   await sqs.send(new CreateQueueCommand({ QueueName: "nanogrid-task-queue" }));
+  await sqs.send(new CreateQueueCommand({ QueueName: "nanogrid-task-dlq" }));
 }

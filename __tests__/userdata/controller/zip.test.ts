@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { strToU8, zipSync } from "fflate";
+import { namesDependencies } from "../../../userdata/controller/src/dependencies";
 import { checkZip, moduleFiles } from "../../../userdata/controller/src/zip";
 
 const folder = mkdtempSync(join(tmpdir(), "nanogrid-zip-test-"));
@@ -18,7 +19,7 @@ const limits = { unpackedBytes: 1_000_000, entries: 10 };
 
 test("zip: a sound one gives the names of its files", async () => {
   const zip = zipSync({ "main.py": strToU8("x"), lib: { "__init__.py": strToU8("") }, empty: {} });
-  expect(await checkZip(file(zip))).toEqual(new Set(["main.py", "lib/__init__.py"]));
+  expect((await checkZip(file(zip))).files).toEqual(new Set(["main.py", "lib/__init__.py"]));
 });
 
 test("zip: one that unpacks to more than the limit is refused, however small it is", async () => {
@@ -69,7 +70,41 @@ test("zip: damaged content is refused", async () => {
   await expect(checkZip(file(zip))).rejects.toThrow("not a sound zip");
 });
 
+test("zip: the file that is wanted comes whole, unless it is too large", async () => {
+  const text = "requests==2.32.0\n".repeat(20_000);
+  const zip = zipSync({ "requirements.txt": strToU8(text), "main.py": strToU8("x") });
+  expect((await checkZip(file(zip), { keep: "requirements.txt" })).kept?.toString()).toBe(text);
+  expect((await checkZip(file(zip), { keep: "package.json" })).kept).toBeUndefined();
+  const huge = zipSync({ "requirements.txt": new Uint8Array(1024 * 1024 + 1) });
+  await expect(checkZip(file(huge), { keep: "requirements.txt" })).rejects.toThrow("over 1048576 bytes");
+});
+
+test.each<["python" | "node", string, boolean]>([
+  ["python", "", false],
+  ["python", "# nothing yet\n\n  \n", false],
+  ["python", "--index-url https://example.org\n", false],
+  ["python", "# web\r\nrequests==2.32.0\r\n", true],
+  ["python", "-r more.txt\n", true],
+  ["python", "-e ./lib\n", true],
+  ["node", "{}", false],
+  ["node", '{"type": "module", "dependencies": {}, "devDependencies": {"jest": "30"}}', false],
+  ["node", '{"dependencies": {"left-pad": "1.3.0"}}', true],
+  ["node", '{"optionalDependencies": {"fsevents": "2"}}', true],
+])("dependencies: %s's file %j names any: %s", (runtime, text, expected) => {
+  expect(namesDependencies(runtime, Buffer.from(text))).toBe(expected);
+});
+
+test.each<["python" | "node", Buffer, string]>([
+  ["python", Buffer.from([0xff, 0xfe]), "requirements.txt is not UTF-8"],
+  ["node", Buffer.from("{"), "package.json is not a JSON object"],
+  ["node", Buffer.from("[]"), "package.json is not a JSON object"],
+  ["node", Buffer.from('{"dependencies": "all"}'), "package.json is not a JSON object"],
+])("dependencies: %s's file that cannot be read is refused", (runtime, content, reason) => {
+  expect(() => namesDependencies(runtime, content)).toThrow(reason);
+});
+
 test("zip: a handler's module is a file or a package", () => {
-  expect(moduleFiles("main.handler")).toEqual(["main.py", "main/__init__.py"]);
-  expect(moduleFiles("a.b.run")).toEqual(["a/b.py", "a/b/__init__.py"]);
+  expect(moduleFiles("python", "main.handler")).toEqual(["main.py", "main/__init__.py"]);
+  expect(moduleFiles("python", "a.b.run")).toEqual(["a/b.py", "a/b/__init__.py"]);
+  expect(moduleFiles("node", "a.run")).toEqual(["a.mjs", "a.cjs", "a.js", "a/index.mjs", "a/index.cjs", "a/index.js"]);
 });

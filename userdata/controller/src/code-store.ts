@@ -1,12 +1,15 @@
 /** The code bucket: zips of functions' versions, and inputs too large for the queue. See docs/protocol.md. */
 import { readFile } from "node:fs/promises";
+import type { Readable } from "node:stream";
 import {
   DeleteObjectsCommand,
   GetObjectCommand,
+  NoSuchKey,
   PutObjectCommand,
   type S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
+import type { Content } from "./user-files";
 
 /** Largest zip that travels in the queue's message, in bytes. */
 export const INLINE_CODE_BYTES = 32 * 1024;
@@ -45,7 +48,8 @@ export class CodeStore {
         }),
       );
     } catch (error) {
-      if (error instanceof S3ServiceException && error.$metadata.httpStatusCode === 412) {
+      // 409: another upload to the same key is under way.
+      if (error instanceof S3ServiceException && [409, 412].includes(error.$metadata.httpStatusCode ?? 0)) {
         return false;
       }
       throw error;
@@ -78,6 +82,20 @@ export class CodeStore {
     }
     this.remember(key, code);
     return code;
+  }
+
+  /** A version's zip, to be read once; undefined where it is gone. */
+  async open(key: string): Promise<Content | undefined> {
+    try {
+      const reply = await this.s3.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
+      // In Node the SDK's body is always a Readable; its type covers browsers too.
+      return { stream: reply.Body as Readable, bytes: reply.ContentLength ?? 0 };
+    } catch (error) {
+      if (error instanceof NoSuchKey) {
+        return undefined;
+      }
+      throw error;
+    }
   }
 
   /** Deletes objects; those that are gone already are no error. */

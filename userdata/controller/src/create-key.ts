@@ -7,7 +7,8 @@ import { createDynamo } from "./aws";
 import { createKey, type Role } from "./keys";
 import { readKeySettings } from "./settings";
 
-const USAGE = 'Usage: create-key --tenant <tenant> --role admin|user --name "<what for>"';
+const USAGE =
+  'Usage: create-key --tenant <tenant> --role admin|user|invoker --name "<what for>" [--requests-per-minute <number>]';
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -15,13 +16,19 @@ async function main(): Promise<void> {
       tenant: { type: "string", default: "default" },
       role: { type: "string", default: "user" },
       name: { type: "string", default: "" },
+      "requests-per-minute": { type: "string" },
     },
   });
   const settings = readKeySettings(process.env);
   const dynamo = createDynamo(settings);
   try {
-    const { tenant, name } = values;
-    const key = await createKey(dynamo, settings.apiKeysTable, { tenant, name, role: values.role as Role });
+    const { tenant, name, "requests-per-minute": perMinute } = values;
+    const key = await createKey(dynamo, settings.apiKeysTable, {
+      tenant,
+      name,
+      role: values.role as Role,
+      requestsPerMinute: perMinute === undefined ? undefined : Number(perMinute),
+    });
     process.stderr.write(`Key of tenant ${tenant} (${values.role}, ${name}). It is shown this once:\n`);
     process.stdout.write(`${key}\n`);
   } finally {

@@ -1,6 +1,12 @@
 /** The table of functions: see docs/protocol.md. */
 import { ConditionalCheckFailedException } from "@aws-sdk/client-dynamodb";
-import { DeleteCommand, type DynamoDBDocumentClient, GetCommand, PutCommand } from "@aws-sdk/lib-dynamodb";
+import {
+  DeleteCommand,
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  UpdateCommand,
+} from "@aws-sdk/lib-dynamodb";
 import { type Page, type PageRequest, queryPage } from "./paging";
 import type { FunctionFields } from "./schemas";
 
@@ -13,6 +19,10 @@ export interface FunctionItem extends FunctionFields {
   readonly codeKey: string;
   readonly codeSha256: string;
   readonly codeBytes: number;
+  /** Whether the zip has a requirements.txt or a package.json that names any. */
+  readonly hasDependencies: boolean;
+  /** The job that resolves them, once it is queued. */
+  readonly buildJobId?: string;
   readonly createdAt: string;
   readonly updatedAt: string;
 }
@@ -20,6 +30,11 @@ export interface FunctionItem extends FunctionFields {
 /** Key of a version's zip in the code bucket. */
 export function codeKey(tenant: string, functionId: string, version: number): string {
   return `functions/${tenant}/${functionId}/${version}.zip`;
+}
+
+/** Key of a version's resolved dependencies in the code bucket. */
+export function dependenciesKey(tenant: string, functionId: string, version: number): string {
+  return `dependencies/${tenant}/${functionId}/${version}.zip`;
 }
 
 export class FunctionsTable {
@@ -42,9 +57,30 @@ export class FunctionsTable {
     return item?.tenant === tenant ? item : undefined;
   }
 
-  /** A page of the tenant's functions, newest first. */
-  list(tenant: string, page: PageRequest): Promise<Page<FunctionItem>> {
-    return queryPage(this.dynamo, { table: this.table, keyName: "functionId", tenant, page });
+  /** A page of the tenant's functions, newest first: all, or those of one name. */
+  list(tenant: string, page: PageRequest, name?: string): Promise<Page<FunctionItem>> {
+    return queryPage<FunctionItem>(this.dynamo, {
+      table: this.table,
+      keyName: "functionId",
+      tenant,
+      page,
+      equal: { name },
+    });
+  }
+
+  /** Notes the job that resolves a version's dependencies; does nothing when there is a newer version, or none any more. */
+  async noteBuild({ functionId, version }: FunctionItem, buildJobId: string): Promise<void> {
+    await holds(
+      this.dynamo.send(
+        new UpdateCommand({
+          TableName: this.table,
+          Key: { functionId },
+          UpdateExpression: "SET buildJobId = :job",
+          ConditionExpression: "version = :version",
+          ExpressionAttributeValues: { ":job": buildJobId, ":version": version },
+        }),
+      ),
+    );
   }
 
   /** Replaces a function by its newer version; false when there is a version as new already, or no function any more. */

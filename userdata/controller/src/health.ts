@@ -1,9 +1,9 @@
 /** Whether what the controller uses answers. */
-
 import { GetObjectCommand, S3ServiceException } from "@aws-sdk/client-s3";
 import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { GetCommand } from "@aws-sdk/lib-dynamodb";
 import type { Aws } from "./aws";
+import { keptFor } from "./fresh";
 import type { Logger } from "./log";
 import type { JobEvents } from "./redis";
 import type { Settings } from "./settings";
@@ -22,22 +22,13 @@ export interface Health {
 
 /** A set of checks, made together, at most once in two seconds however often they are asked for. */
 export class HealthChecks {
-  private latest: Promise<Health> | undefined;
-  private staleAt = 0;
+  /** The latest answers. */
+  readonly now = keptFor(CACHED_MS, () => this.run());
 
   constructor(
     private readonly checks: Readonly<Record<string, Check>>,
     private readonly log: Logger,
   ) {}
-
-  /** The latest answers. */
-  now(): Promise<Health> {
-    if (!this.latest || Date.now() >= this.staleAt) {
-      this.staleAt = Date.now() + CACHED_MS;
-      this.latest = this.run();
-    }
-    return this.latest;
-  }
 
   private async run(): Promise<Health> {
     const answers = await Promise.all(

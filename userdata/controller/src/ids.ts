@@ -1,4 +1,4 @@
-/** Identifiers of functions, jobs and requests: a prefix and a ULID (48 bits of milliseconds, 80 random bits). */
+/** Identifiers of functions, jobs, keys and requests: all but a key's are a prefix and a ULID (48 bits of milliseconds, 80 random bits). */
 import { randomBytes } from "node:crypto";
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -8,6 +8,9 @@ const ULID = "[0-7][0-9A-HJKMNP-TV-Z]{25}";
 export const FUNCTION_ID = new RegExp(`^fn_${ULID}$`);
 /** What an id of a job looks like. */
 export const JOB_ID = new RegExp(`^job_${ULID}$`);
+
+/** What an id of an API key looks like: the first digits of its hash. */
+export const KEY_ID = /^key_[0-9a-f]{16}$/;
 
 /** A new id, such as `job_01JD8Q4YB3R6Z7K2M5N8P0QWES`. Ids sort by time of creation, to the millisecond. */
 export function newId(prefix: "fn" | "job" | "req"): string {

@@ -1,10 +1,11 @@
 /** Makes calls into jobs: durable in the table first, then in the queue. */
 import type { CodeStore } from "./code-store";
 import { INLINE_CODE_BYTES } from "./code-store";
-import type { FunctionItem } from "./functions-table";
+import { dependenciesKey, type FunctionItem } from "./functions-table";
 import { newId } from "./ids";
-import { type Idempotency, type JobItem, type JobsTable, pendingJob } from "./jobs-table";
+import { type Idempotency, type JobItem, type JobsTable, pendingJob, type Version } from "./jobs-table";
 import type { Logger } from "./log";
+import type { Metrics } from "./metrics";
 import { Problem, unavailable } from "./problems";
 import type { JobMessage, WorkQueue } from "./queue";
 import type { JobEvents } from "./redis";
@@ -15,8 +16,13 @@ const INLINE_INPUT_BYTES = 128 * 1024;
 /** One call of a function. */
 export interface Call {
   readonly function: FunctionItem;
+  readonly kind: JobItem["kind"];
   /** The event, as JSON. */
   readonly inputJson: string;
+  /** Where the result goes; null for nowhere. */
+  readonly callbackUrl: string | null;
+  /** ISO 8601 in UTC: a job not started by then fails. Null for never. */
+  readonly deadline: string | null;
   /** W3C trace context of the caller; null when there is none. */
   readonly traceparent: string | null;
   /** @default - none: each call is a job of its own */
@@ -37,6 +43,7 @@ export interface InvokerProps {
   readonly queue: WorkQueue;
   readonly code: CodeStore;
   readonly events: JobEvents;
+  readonly metrics: Metrics;
   readonly log: Logger;
 }
 
@@ -49,8 +56,8 @@ export class Invoker {
    */
   async record(call: Call): Promise<Recorded> {
     const { jobs } = this.props;
-    const { functionId, tenant, version } = call.function;
-    const job = pendingJob({ jobId: newId("job"), tenant, functionId, functionVersion: version });
+    const version = versionOf(call.function);
+    const job = pendingJob(newId("job"), call.kind, version, call.callbackUrl);
     const earlier = await jobs.create(job, call.idempotency);
     if (!earlier) {
       return { job, repeated: false, queued: false };
@@ -66,10 +73,26 @@ export class Invoker {
       return { job: known, repeated: true, queued: true };
     }
     // Either the earlier request is at this very point, or its controller died here. Sending twice has one effect.
-    if (known.functionVersion !== version && !(await jobs.moveToVersion(known.jobId, version))) {
+    const older = known.functionVersion !== version.functionVersion;
+    if (older && !(await jobs.moveToVersion(known.jobId, version))) {
       return { job: known, repeated: true, queued: true };
     }
-    return { job: { ...known, functionVersion: version }, repeated: true, queued: false };
+    return { job: { ...known, ...version }, repeated: true, queued: false };
+  }
+
+  /**
+   * Makes the job that resolves a version's dependencies, and queues it.
+   * @returns its id
+   * @throws Problem 503 when it cannot be queued
+   */
+  async build(fn: FunctionItem): Promise<string> {
+    // A build gets nothing that only a run needs: whoever's packages it installs, they see no variable of the function.
+    const bare: FunctionItem = { ...fn, environment: {}, secrets: {}, timeoutS: undefined, egress: false };
+    const nothing = { inputJson: "null", callbackUrl: null, deadline: null, traceparent: null };
+    const call: Call = { function: bare, kind: "build", ...nothing };
+    const recorded = await this.record(call);
+    await this.enqueue(recorded, call);
+    return recorded.job.jobId;
   }
 
   /**
@@ -77,14 +100,15 @@ export class Invoker {
    * @throws Problem 503 when it cannot be queued; the job has failed then
    */
   async enqueue({ job, repeated }: Recorded, call: Call): Promise<void> {
-    const { jobs, queue, events, log } = this.props;
+    const { jobs, queue, events, metrics, log } = this.props;
     const { jobId } = job;
     events.notePending(jobId);
     try {
       const { message, inputJson } = await this.message(job, call);
       await queue.send(message, inputJson);
     } catch (err) {
-      log.error({ err, jobId }, "the job was not queued");
+      metrics.noteSendFailure();
+      log.error({ err, jobId, tenant: job.tenant }, "the job was not queued");
       const detail = "The job could not be put into the queue. It has not run and will not.";
       if (await jobs.failUnqueued(job, detail, call.idempotency)) {
         throw unavailable(detail, err, jobId);
@@ -92,7 +116,8 @@ export class Invoker {
       log.info({ jobId }, "the job was queued all the same");
       return;
     }
-    log.info({ jobId, functionId: job.functionId, tenant: job.tenant }, "job queued");
+    metrics.noteAccepted(job.kind);
+    log.info({ jobId, kind: job.kind, functionId: job.functionId, tenant: job.tenant }, "job queued");
     if (call.idempotency) {
       const marked = this.markQueued(jobId);
       // The earlier request may be failing right now: only the mark keeps it from ending the job that this one promises.
@@ -101,7 +126,7 @@ export class Invoker {
   }
 
   private async message(job: JobItem, call: Call): Promise<{ message: JobMessage; inputJson: string }> {
-    const { function: fn, inputJson, traceparent } = call;
+    const { function: fn, inputJson, callbackUrl, deadline, traceparent } = call;
     const large = Buffer.byteLength(inputJson) > INLINE_INPUT_BYTES;
     const inputKey = `inputs/${job.tenant}/${job.jobId}.json`;
     if (large) {
@@ -109,6 +134,7 @@ export class Invoker {
     }
     const message: JobMessage = {
       schema: 1,
+      kind: job.kind,
       job_id: job.jobId,
       tenant: job.tenant,
       function_id: job.functionId,
@@ -122,9 +148,12 @@ export class Invoker {
       timeout_s: fn.timeoutS ?? null,
       memory_mb: fn.memoryMb,
       environment: fn.environment,
-      egress: false,
+      secrets: fn.secrets,
+      dependencies_key: fn.hasDependencies ? dependenciesKey(fn.tenant, fn.functionId, fn.version) : null,
+      callback_url: callbackUrl,
+      egress: fn.egress,
       enqueued_at: new Date().toISOString(),
-      deadline: null,
+      deadline,
       traceparent,
     };
     return { message, inputJson: large ? "null" : inputJson };
@@ -156,6 +185,10 @@ export class Invoker {
       );
     }
   }
+}
+
+function versionOf({ tenant, functionId, version, codeKey, codeSha256 }: FunctionItem): Version {
+  return { tenant, functionId, functionVersion: version, codeKey, codeSha256 };
 }
 
 function otherRequest(jobId: string): Problem {

@@ -1,7 +1,7 @@
 /** The table of jobs and idempotency keys, the truth about a job: see docs/protocol.md. */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TransactionCanceledException } from "@aws-sdk/client-dynamodb";
+import { ConditionalCheckFailedException, TransactionCanceledException } from "@aws-sdk/client-dynamodb";
 import {
   type DynamoDBDocumentClient,
   GetCommand,
@@ -11,13 +11,30 @@ import {
   UpdateCommand,
 } from "@aws-sdk/lib-dynamodb";
 import { type Page, type PageRequest, queryPage } from "./paging";
-import type { ResultDocument } from "./schemas";
+import type { JobStatus, JobSummary, ResultDocument } from "./schemas";
 
 const DAY_S = 24 * 3_600;
 const OPEN_JOB_S = 14 * DAY_S;
 const FINAL_JOB_S = DAY_S;
 const IDEMPOTENCY_S = DAY_S;
 const TRANSACTION_ATTEMPTS = 4;
+/** What lists show: results stay where they are. */
+const SUMMARY = [
+  "jobId",
+  "tenant",
+  "functionId",
+  "functionVersion",
+  "kind",
+  "status",
+  "attempts",
+  "createdAt",
+  "startedAt",
+  "finishedAt",
+  "lastError",
+  "callbackUrl",
+  "callbackStatus",
+  "callbackAttempts",
+] as const;
 
 /** An item of the table. */
 export interface JobItem {
@@ -25,13 +42,22 @@ export interface JobItem {
   readonly tenant: string;
   readonly functionId: string;
   readonly functionVersion: number;
-  readonly status: "PENDING" | "PROCESSING" | "SUCCESS" | "FAILED" | "CANCELLED";
+  readonly kind: "run" | "build";
+  /** Key and hash of the version's zip, for the archive. */
+  readonly codeKey: string;
+  readonly codeSha256: string;
+  readonly status: JobStatus;
   readonly attempts: number;
   readonly createdAt: string;
   readonly startedAt?: string;
   readonly finishedAt?: string;
   /** The result document as JSON, when final and at most 256 KiB. */
   readonly result?: string;
+  /** The last failure of NanoGrid's own, while the job is not final. */
+  readonly lastError?: JobSummary["lastError"];
+  readonly callbackUrl?: string;
+  readonly callbackStatus?: "PENDING" | "DELIVERED" | "FAILED";
+  readonly callbackAttempts?: number;
   /** When the queue had taken the job; kept for jobs with an idempotency key only. */
   readonly queuedAt?: string;
   /** Epoch seconds. */
@@ -68,15 +94,56 @@ export function idempotency(tenant: string, key: string, request: readonly (stri
   };
 }
 
-/** A job that has not been queued yet. */
-export function pendingJob(props: Pick<JobItem, "jobId" | "tenant" | "functionId" | "functionVersion">): JobItem {
+/** Which jobs a list has; undefined for any. */
+export type JobFilter = Partial<Pick<JobItem, "functionId" | "status">>;
+
+/** A version of a function. */
+export type Version = Pick<JobItem, "tenant" | "functionId" | "functionVersion" | "codeKey" | "codeSha256">;
+
+/**
+ * A job that has not been queued yet.
+ * @param callbackUrl where its result goes; null for nowhere
+ */
+export function pendingJob(jobId: string, kind: JobItem["kind"], of: Version, callbackUrl: string | null): JobItem {
   const now = new Date();
   return {
-    ...props,
+    jobId,
+    ...of,
+    kind,
     status: "PENDING",
     attempts: 0,
     createdAt: now.toISOString(),
     expiresAt: epochSeconds(now) + OPEN_JOB_S,
+    ...(callbackUrl === null ? {} : { callbackUrl, callbackStatus: "PENDING", callbackAttempts: 0 }),
+  };
+}
+
+/** The result document of a job that the controller ends: no worker has one for it. */
+export function resultOfNoRun(
+  job: JobItem,
+  end: Pick<ResultDocument, "status" | "exit_reason"> & Partial<Pick<ResultDocument, "logs" | "logs_truncated">>,
+  now: Date,
+): ResultDocument {
+  return {
+    job_id: job.jobId,
+    function_id: job.functionId,
+    function_version: job.functionVersion,
+    worker_id: null,
+    output: null,
+    error: null,
+    logs: "",
+    logs_truncated: false,
+    files: [],
+    started_at: job.startedAt ?? null,
+    finished_at: now.toISOString(),
+    queue_ms: null,
+    duration_ms: null,
+    attempt: job.attempts,
+    start: null,
+    ai: null,
+    peak_memory_mb: null,
+    suggested_memory_mb: null,
+    ...end,
   };
 }
 
@@ -124,9 +191,58 @@ export class JobsTable {
     return (await this.read(jobId)) as JobItem | undefined;
   }
 
-  /** A page of the tenant's jobs, newest first. */
-  list(tenant: string, page: PageRequest): Promise<Page<JobItem>> {
-    return queryPage(this.dynamo, { table: this.table, keyName: "jobId", tenant, page });
+  /** A page of the tenant's jobs, newest first, without their results. */
+  list(tenant: string, page: PageRequest, equal: JobFilter): Promise<Page<JobItem>> {
+    return queryPage<JobItem>(this.dynamo, {
+      table: this.table,
+      keyName: "jobId",
+      tenant,
+      page,
+      equal,
+      attributes: SUMMARY,
+    });
+  }
+
+  /**
+   * Ends a job as cancelled. Its worker finds the lease lost; a callback is owed to a worker, at once.
+   * @param result its result document, as JSON
+   * @returns false when it has ended before
+   */
+  async cancel(job: JobItem, result: string, now: Date): Promise<boolean> {
+    const owesCallback = job.callbackUrl !== undefined;
+    const sets = "SET #status = :cancelled, finishedAt = :now, #result = :result, expiresAt = :expires";
+    const removes = "REMOVE leaseOwner, leaseExpiresAt, #message";
+    try {
+      await this.dynamo.send(
+        new UpdateCommand({
+          TableName: this.table,
+          Key: { jobId: job.jobId },
+          UpdateExpression: owesCallback
+            ? `${sets}, duty = :deliver, dutyAt = :due, owes = :owes ${removes}`
+            : `${sets} ${removes}, duty, dutyAt`,
+          ConditionExpression: "tenant = :tenant AND #status IN (:pending, :processing)",
+          ExpressionAttributeNames: { "#status": "status", "#result": "result", "#message": "message" },
+          ExpressionAttributeValues: {
+            ":cancelled": "CANCELLED",
+            ":pending": "PENDING",
+            ":processing": "PROCESSING",
+            ":tenant": job.tenant,
+            ":now": now.toISOString(),
+            ":result": result,
+            ":expires": epochSeconds(now) + FINAL_JOB_S,
+            ...(owesCallback
+              ? { ":deliver": "DELIVER", ":due": epochSeconds(now), ":owes": new Set(["CALLBACK"]) }
+              : {}),
+          },
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) {
+        return false;
+      }
+      throw error;
+    }
   }
 
   /** Notes that the queue has taken a job, so that a repeated request need not send it again. */
@@ -143,23 +259,28 @@ export class JobsTable {
   }
 
   /** Moves a job that no worker can have seen to another version of its function; false when one has. */
-  moveToVersion(jobId: string, version: number): Promise<boolean> {
+  moveToVersion(jobId: string, { functionVersion, codeKey, codeSha256 }: Version): Promise<boolean> {
     return this.transact([
       {
         Update: {
           TableName: this.table,
           Key: { jobId },
-          UpdateExpression: "SET functionVersion = :version",
+          UpdateExpression: "SET functionVersion = :version, codeKey = :key, codeSha256 = :hash",
           ConditionExpression: "#status = :pending AND attribute_not_exists(queuedAt)",
           ExpressionAttributeNames: { "#status": "status" },
-          ExpressionAttributeValues: { ":version": version, ":pending": "PENDING" },
+          ExpressionAttributeValues: {
+            ":version": functionVersion,
+            ":key": codeKey,
+            ":hash": codeSha256,
+            ":pending": "PENDING",
+          },
         },
       },
     ]);
   }
 
   /**
-   * Ends a job that could not be queued, and frees its idempotency key for another try.
+   * Ends a job that could not be queued, and frees its idempotency key for another try. Its caller is told, so that no callback is owed.
    * @returns false when a worker has the job all the same: it was queued, only the queue's answer was lost
    */
   async failUnqueued(job: JobItem, message: string, key?: Idempotency): Promise<boolean> {
@@ -177,14 +298,18 @@ export class JobsTable {
         Update: {
           TableName: this.table,
           Key: { jobId: job.jobId },
-          UpdateExpression: "SET #status = :failed, finishedAt = :now, #result = :result, expiresAt = :expires",
+          UpdateExpression:
+            "SET #status = :failed, finishedAt = :now, #result = :result, expiresAt = :expires" +
+            " REMOVE callbackUrl, callbackStatus, callbackAttempts",
           ConditionExpression: "#status = :pending",
           ExpressionAttributeNames: { "#status": "status", "#result": "result" },
           ExpressionAttributeValues: {
             ":failed": "FAILED",
             ":pending": "PENDING",
             ":now": now.toISOString(),
-            ":result": JSON.stringify(unqueuedResult(job, message, now)),
+            ":result": JSON.stringify(
+              resultOfNoRun(job, { status: "FAILED", exit_reason: { code: "infrastructure", message } }, now),
+            ),
             ":expires": epochSeconds(now) + FINAL_JOB_S,
           },
         },
@@ -221,28 +346,6 @@ export class JobsTable {
       }
     }
   }
-}
-
-function unqueuedResult(job: JobItem, message: string, now: Date): ResultDocument {
-  return {
-    job_id: job.jobId,
-    function_id: job.functionId,
-    function_version: job.functionVersion,
-    worker_id: null,
-    status: "FAILED",
-    exit_reason: { code: "infrastructure", message },
-    output: null,
-    error: null,
-    logs: "",
-    logs_truncated: false,
-    files: [],
-    started_at: null,
-    finished_at: now.toISOString(),
-    queue_ms: null,
-    duration_ms: null,
-    peak_memory_mb: null,
-    suggested_memory_mb: null,
-  };
 }
 
 function epochSeconds(time: Date): number {

@@ -1,6 +1,6 @@
 /** The controller: reads its settings, listens, and stops in good order. */
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createApp } from "./app";
@@ -8,6 +8,7 @@ import { createAws } from "./aws";
 import { createLog, type Log } from "./log";
 import { JobEvents } from "./redis";
 import { redisTokens } from "./redis-token";
+import { createHttpServer } from "./server";
 import { readSettings, type Settings } from "./settings";
 
 /** After the grace period, how long answers to calls that waited may take to get out. */
@@ -23,11 +24,7 @@ async function main(): Promise<void> {
   const { user, cacheName } = settings.redis;
   const events = new JobEvents(settings.redis, user ? redisTokens(aws.sqs.config, cacheName, user) : undefined, log);
   const stopping = new AbortController();
-  const server = createServer(createApp({ settings, aws, events, log, stopping: stopping.signal }));
-  // Longer than the load balancer keeps an idle connection (at most 4000 s), so that never it meets a closed one.
-  server.keepAliveTimeout = 4_100_000;
-  server.headersTimeout = 60_000;
-  server.requestTimeout = 600_000;
+  const server = createHttpServer(createApp({ settings, aws, events, log, stopping: stopping.signal }));
 
   await listen(server, settings);
   log.info({ host: settings.host, port: (server.address() as AddressInfo).port }, "listening");

@@ -16,6 +16,11 @@ export interface PageRequest {
   readonly after?: readonly [createdAt: string, id: string];
 }
 
+/** Items that a filtered page looks at before it ends early. */
+const LOOKED_AT = 20_000;
+/** Items of one query of a filtered page. */
+const BATCH = 1_000;
+
 /** One page of items. */
 export interface Page<T> {
   readonly items: readonly T[];
@@ -50,35 +55,83 @@ export function readPage({ query }: Request): PageRequest {
   return { limit: limit.data, after: after?.data };
 }
 
-/**
- * One page of a tenant's items.
- * @param keyName the table's partition key
- */
+/** What a page is made of. */
+export interface PageQuery<T> {
+  readonly table: string;
+  /** The table's partition key. */
+  readonly keyName: keyof T & string;
+  readonly tenant: string;
+  readonly page: PageRequest;
+  /** Attributes and the values that they must have; undefined for any. @default - all items */
+  readonly equal?: { readonly [K in keyof T]?: T[K] };
+  /** Attributes to read. @default - all */
+  readonly attributes?: readonly (keyof T & string)[];
+}
+
+/** One page of a tenant's items. A page ends early, with a cursor, when few of very many items have the values. */
 export async function queryPage<T extends { readonly createdAt: string }>(
   dynamo: DynamoDBDocumentClient,
-  props: {
-    readonly table: string;
-    readonly keyName: keyof T & string;
-    readonly tenant: string;
-    readonly page: PageRequest;
-  },
+  query: PageQuery<T>,
 ): Promise<Page<T>> {
-  const { table, keyName, tenant, page } = props;
+  const { limit } = query.page;
+  const position = (item: T) => [item.createdAt, String(item[query.keyName])] as const;
+  const items: T[] = [];
+  let { after } = query.page;
+  for (let lookedAt = 0; lookedAt < LOOKED_AT; ) {
+    const batch = await queryBatch(dynamo, query, after);
+    items.push(...batch.items);
+    lookedAt += batch.lookedAt;
+    const last = items[limit - 1];
+    if (last && (items.length > limit || batch.end)) {
+      return { items: items.slice(0, limit), nextCursor: encode(position(last)) };
+    }
+    if (!batch.end) {
+      return { items, nextCursor: undefined };
+    }
+    after = batch.end;
+  }
+  return { items, nextCursor: after && encode(after) };
+}
+
+interface Batch<T> {
+  readonly items: T[];
+  readonly lookedAt: number;
+  /** Where the next begins; undefined after the last. */
+  readonly end: PageRequest["after"];
+}
+
+async function queryBatch<T>(
+  dynamo: DynamoDBDocumentClient,
+  { table, keyName, tenant, page, equal = {}, attributes }: PageQuery<T>,
+  after: PageRequest["after"],
+): Promise<Batch<T>> {
+  const wanted = Object.entries(equal).filter(([, value]) => value !== undefined);
+  const names = [...wanted.map(([name]) => name), ...(attributes ?? [])].map((name) => [`#${name}`, name]);
   const reply = await dynamo.send(
     new QueryCommand({
       TableName: table,
       IndexName: "by-tenant",
       KeyConditionExpression: "tenant = :tenant",
-      ExpressionAttributeValues: { ":tenant": tenant },
+      FilterExpression: wanted.length > 0 ? wanted.map(([name]) => `#${name} = :${name}`).join(" AND ") : undefined,
+      ProjectionExpression: attributes?.map((name) => `#${name}`).join(", "),
+      ExpressionAttributeNames: names.length > 0 ? Object.fromEntries(names) : undefined,
+      ExpressionAttributeValues: {
+        ":tenant": tenant,
+        ...Object.fromEntries(wanted.map(([name, value]) => [`:${name}`, value])),
+      },
       ScanIndexForward: false,
-      Limit: page.limit,
+      // DynamoDB counts what it looks at, not what the filter lets through.
+      Limit: wanted.length > 0 ? BATCH : page.limit,
       // The cursor names an item; whose it is comes from the key of the request, never from the cursor.
-      ExclusiveStartKey: page.after && { tenant, createdAt: page.after[0], [keyName]: page.after[1] },
+      ExclusiveStartKey: after && { tenant, createdAt: after[0], [keyName]: after[1] },
     }),
   );
-  const items = (reply.Items ?? []) as T[];
   const last = reply.LastEvaluatedKey;
-  return { items, nextCursor: last && encode([String(last.createdAt), String(last[keyName])]) };
+  return {
+    items: (reply.Items ?? []) as T[],
+    lookedAt: reply.ScannedCount ?? BATCH,
+    end: last && [String(last.createdAt), String(last[keyName])],
+  };
 }
 
 function encode(position: readonly string[]): string {

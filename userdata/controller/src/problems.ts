@@ -176,25 +176,31 @@ function discardRest(request: Request): void {
 }
 
 function send(request: Request, response: Response, props: ProblemProps, requestId: string): void {
-  const { status, kind, title, detail, remedy, errors, jobId, headers, more } = props;
   response
-    .status(status)
-    .set(headers ?? {})
+    .status(props.status)
+    .set(props.headers ?? {})
     .type("application/problem+json")
-    .send(
-      JSON.stringify({
-        type: `urn:nanogrid:problem:${kind}`,
-        title,
-        status,
-        detail,
-        remedy,
-        instance: request.path,
-        requestId,
-        ...(jobId ? { jobId } : {}),
-        ...(errors ? { errors } : {}),
-        ...more,
-      }),
-    );
+    .send(JSON.stringify(problemDocument(props, request.path, requestId)));
+}
+
+/**
+ * The document of a problem.
+ * @param instance path of the request; empty where it is not known
+ */
+export function problemDocument(props: ProblemProps, instance: string, requestId: string): object {
+  const { status, kind, title, detail, remedy, errors, jobId, more } = props;
+  return {
+    type: `urn:nanogrid:problem:${kind}`,
+    title,
+    status,
+    detail,
+    remedy,
+    instance,
+    requestId,
+    ...(jobId ? { jobId } : {}),
+    ...(errors ? { errors } : {}),
+    ...more,
+  };
 }
 
 function toProblem(error: unknown): Problem {

@@ -5,6 +5,7 @@ import { withRaw } from "./json";
 /** What a worker needs to run one job; the input comes besides, as JSON. */
 export interface JobMessage {
   readonly schema: 1;
+  readonly kind: "run" | "build";
   readonly job_id: string;
   readonly tenant: string;
   readonly function_id: string;
@@ -22,6 +23,11 @@ export interface JobMessage {
   /** MiB. */
   readonly memory_mb: number;
   readonly environment: Readonly<Record<string, string>>;
+  /** Variable to name of the tenant's secret. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Where the resolved dependencies are, or have to go; null without any. */
+  readonly dependencies_key: string | null;
+  readonly callback_url: string | null;
   readonly egress: boolean;
   readonly enqueued_at: string;
   readonly deadline: string | null;
@@ -43,6 +49,9 @@ export class WorkQueue {
       // SQS refuses two characters that JSON allows. They can only be inside of texts, where the escape means the same.
       .replaceAll("\uFFFE", "\\uFFFE")
       .replaceAll("\uFFFF", "\\uFFFF");
-    await this.sqs.send(new SendMessageCommand({ QueueUrl: this.queueUrl, MessageBody: body }));
+    await this.sqs.send(
+      // The group asks a standard queue for fair shares: one tenant's backlog does not hold up the others.
+      new SendMessageCommand({ QueueUrl: this.queueUrl, MessageBody: body, MessageGroupId: message.tenant }),
+    );
   }
 }

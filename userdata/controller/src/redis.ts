@@ -14,6 +14,9 @@ const MAX_BACKOFF_MS = 5_000;
 /** ElastiCache ends a connection that signed in with IAM after 12 hours. */
 const SIGNED_IN_MS = 11 * 3_600_000;
 const JOB_TTL_S = 24 * 3_600;
+const CANCEL_CHANNEL = "nanogrid:cancel";
+const FUNCTIONS_CHANNEL = "nanogrid:functions";
+const WORKERS_KEY = "nanogrid:workers";
 
 type Listener = (event: string) => void;
 
@@ -23,6 +26,8 @@ export class JobEvents {
   private readonly listeners = new Map<string, Set<Listener>>();
   private readonly timers: NodeJS.Timeout[];
   private closed = false;
+  private hears = false;
+  private functionChanged: (functionId: string | undefined) => void = () => undefined;
 
   /** @param token makes the password of each connection; undefined for a Redis without users */
   constructor(
@@ -49,7 +54,12 @@ export class JobEvents {
     this.redis.on("message", (channel: string, event: string) => this.onEvent(channel, event));
     this.redis.on("error", (err: Error) => this.log.warn({ err }, "Redis: the connection failed"));
     // The next attempt comes after a pause, by when the token is there; where it is not, the attempt after has it.
-    this.redis.on("close", () => void this.renewToken());
+    this.redis.on("close", () => {
+      this.hears = false;
+      this.functionChanged(undefined);
+      void this.renewToken();
+    });
+    this.listeners.set(FUNCTIONS_CHANNEL, new Set([(functionId) => this.functionChanged(functionId)]));
     this.timers = [setInterval(() => void this.probe(), PING_MS)];
     if (token) {
       this.timers.push(setInterval(() => this.redis.disconnect(true), SIGNED_IN_MS));
@@ -57,6 +67,16 @@ export class JobEvents {
     for (const timer of this.timers) {
       timer.unref();
     }
+  }
+
+  /** The connection, for the counters of requests. */
+  get client(): Redis {
+    return this.redis;
+  }
+
+  /** Whether Redis can be used now. */
+  get connected(): boolean {
+    return this.redis.status === "ready";
   }
 
   /** Begins to connect; never throws, and goes on until `close`. */
@@ -95,6 +115,55 @@ export class JobEvents {
     });
   }
 
+  /** Whether changes of functions by other controllers are heard. */
+  get hearsFunctionChanges(): boolean {
+    return this.hears;
+  }
+
+  /** Calls `listener` with the id of each function that a controller has changed, and with undefined when some may go unheard. */
+  onFunctionChange(listener: (functionId: string | undefined) => void): void {
+    this.functionChanged = listener;
+  }
+
+  /** Tells the controllers that a function was changed or deleted. A failure is only logged: they remember it for moments. */
+  async tellFunctionChange(functionId: string): Promise<void> {
+    try {
+      await this.redis.publish(FUNCTIONS_CHANNEL, functionId);
+    } catch (err) {
+      this.log.warn({ err, functionId }, "Redis: the change of a function was not told");
+    }
+  }
+
+  /**
+   * Tells everybody of a job that was cancelled: those that wait for it, and the worker that runs it. Does not wait, and a failure is
+   * only logged.
+   * @param result its result document, as JSON
+   */
+  noteCancelled(jobId: string, result: string): void {
+    const view = JSON.stringify({ ...JSON.parse(result), updated_at: new Date().toISOString() });
+    Promise.all([
+      this.redis.publish(CANCEL_CHANNEL, jobId),
+      this.redis.set(keyOf(jobId), view, "EX", JOB_TTL_S),
+      this.redis.publish(`${keyOf(jobId)}:events`, view),
+    ]).catch((err: unknown) => {
+      this.log.warn({ err, jobId }, "Redis: the cancellation was not told; the worker finds its lease lost");
+    });
+  }
+
+  /**
+   * A part of an attempt's live log.
+   * @param start offset in bytes; negative from the end
+   * @param end offset of its last byte @default - the end of the log
+   */
+  liveLog(jobId: string, attempt: number, start: number, end = -1): Promise<Buffer> {
+    return this.redis.getrangeBuffer(`${keyOf(jobId)}:log:${attempt}`, start, end);
+  }
+
+  /** What the workers say of themselves: JSON by worker. */
+  workers(): Promise<Record<string, string>> {
+    return this.redis.hgetall(WORKERS_KEY);
+  }
+
   /** What Redis knows about a job, as JSON; null for nothing. */
   view(jobId: string): Promise<string | null> {
     return this.redis.get(keyOf(jobId));
@@ -116,12 +185,14 @@ export class JobEvents {
 
   private onReady(): void {
     this.log.info("Redis: connected");
-    const channels = [...this.listeners.keys()];
-    if (channels.length > 0) {
-      this.redis.subscribe(...channels).catch((err: unknown) => {
+    this.redis.subscribe(...this.listeners.keys()).then(
+      () => {
+        this.hears = this.connected;
+      },
+      (err: unknown) => {
         this.log.warn({ err }, "Redis: not subscribed again; results come from the table");
-      });
-    }
+      },
+    );
   }
 
   private onEvent(channel: string, event: string): void {

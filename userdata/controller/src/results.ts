@@ -4,7 +4,7 @@ import { isFinal, type JobItem, type JobsTable } from "./jobs-table";
 import { isJson, withRaw } from "./json";
 import type { Logger } from "./log";
 import type { JobEvents } from "./redis";
-import { resultDocument } from "./schemas";
+import { type ResultDocument, resultDocument } from "./schemas";
 
 /** How often a waiting call looks at the table, in milliseconds; spread by a tenth, so that callers do not look all at once. */
 const LOOK_MS = 5_000;
@@ -116,13 +116,19 @@ export function jobJson(view: object, result: string | undefined): string {
   return result === undefined ? JSON.stringify(view) : withRaw(view, "result", result);
 }
 
+/** The log of a result document, and which attempt wrote it; undefined when the document is not as it must be. */
+export function logOf(result: string): Pick<ResultDocument, "attempt" | "logs" | "logs_truncated"> | undefined {
+  return resultDocument.pick({ attempt: true, logs: true, logs_truncated: true }).safeParse(JSON.parse(result)).data;
+}
+
 /** The output file of that name in a result document. */
 export function outputFile(result: string, name: string): { readonly key: string } | undefined {
   const parsed = resultDocument.pick({ files: true }).safeParse(JSON.parse(result));
   return parsed.data?.files.find((file) => file.name === name);
 }
 
-function isFinalEvent(text: string): boolean {
+/** Whether an event of a job is its result document. */
+export function isFinalEvent(text: string): boolean {
   try {
     const event: unknown = JSON.parse(text);
     return typeof event === "object" && event !== null && "status" in event && isFinal(String(event.status));

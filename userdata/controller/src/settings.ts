@@ -24,6 +24,15 @@ const shape = {
   JOBS_TABLE: text.describe("Set it to the output jobsTable of nanogrid-data."),
   API_KEYS_TABLE: text.describe("Set it to the output apiKeysTable of nanogrid-data."),
   SQS_QUEUE_URL: z.url().describe("Set it to the output queueUrl of nanogrid-data."),
+  DEAD_LETTER_QUEUE_URL: z
+    .union([z.literal(""), z.url()])
+    .default("")
+    .describe(
+      "Set it to the output deadLetterQueueUrl of nanogrid-data, or leave it empty: the status then lacks them.",
+    ),
+  KEY_REQUESTS_PER_MINUTE: count(1, 1_000_000)
+    .default(600)
+    .describe("Set how many requests a key may make in a minute unless it has a limit of its own; the default is 600."),
   REDIS_HOST: text.describe("Set it to the output redisHost of nanogrid-data."),
   REDIS_PORT: count(1, 65_535).default(6379).describe("Set a TCP port from 1 to 65535; the default is 6379."),
   REDIS_TLS: z
@@ -62,6 +71,10 @@ export interface Settings {
   readonly jobsTable: string;
   readonly apiKeysTable: string;
   readonly queueUrl: string;
+  /** Empty where the status shall not have the dead letters. */
+  readonly deadLetterQueueUrl: string;
+  /** Most requests of a key in a minute, unless it has a limit of its own. */
+  readonly keyRequestsPerMinute: number;
   readonly redis: RedisSettings;
   /** Path of the log; empty for standard output. */
   readonly logFile: string;
@@ -115,6 +128,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     jobsTable: values.JOBS_TABLE,
     apiKeysTable: values.API_KEYS_TABLE,
     queueUrl: values.SQS_QUEUE_URL,
+    deadLetterQueueUrl: values.DEAD_LETTER_QUEUE_URL,
+    keyRequestsPerMinute: values.KEY_REQUESTS_PER_MINUTE,
     redis: {
       host: values.REDIS_HOST,
       port: values.REDIS_PORT,

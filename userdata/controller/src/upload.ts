@@ -11,15 +11,18 @@ import { type Readable, Transform, type TransformCallback } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import busboy from "busboy";
 import type { Request } from "express";
-import { strToU8, zipSync } from "fflate";
+import { strToU8, type ZipOptions, zipSync } from "fflate";
 import { readJson } from "./body";
 import type { ZipFile } from "./code-store";
+import { dependencyFile, namesDependencies } from "./dependencies";
 import { type FieldError, fieldErrors, invalid, Problem, tooLarge, unsupportedType } from "./problems";
-import { type FunctionFields, functionFields, inlineFunction } from "./schemas";
+import { type FunctionFields, functionFields, inlineFunction, type Runtime } from "./schemas";
 import { checkZip, moduleFiles, ZipRefused } from "./zip";
 
 /** Largest JSON body with inline code, in bytes. */
 const INLINE_BODY_BYTES = 6 * 1024 * 1024;
+/** The file that inline code becomes. */
+const INLINE_FILE: Readonly<Record<Runtime, string>> = { python: "main.py", node: "main.mjs" };
 const FIELD_BYTES = 64 * 1024;
 const FIELDS = 20;
 const ZIP_TOO_LARGE = "Leave out what the function does not need, or ask the operator to raise UPLOAD_MAX_BYTES.";
@@ -28,7 +31,11 @@ const ZIP_TOO_LARGE = "Leave out what the function does not need, or ask the ope
 export interface Upload {
   readonly fields: FunctionFields;
   readonly zip: ZipFile;
+  /** Whether the zip comes with a list of dependencies that is not empty. */
+  readonly hasDependencies: boolean;
 }
+
+type Unchecked = Pick<Upload, "fields" | "zip">;
 
 /**
  * Reads and checks an upload, passes it to `use`, and removes its temporary file.
@@ -42,14 +49,13 @@ export async function withUpload<T>(
   const folder = await mkdtemp(join(tmpdir(), "nanogrid-upload-"));
   try {
     const upload = await readUpload(request, maxBytes, join(folder, "code.zip"));
-    await checkCode(upload);
-    return await use(upload);
+    return await use({ ...upload, hasDependencies: await checkCode(upload) });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-function readUpload(request: Request, maxBytes: number, path: string): Promise<Upload> {
+function readUpload(request: Request, maxBytes: number, path: string): Promise<Unchecked> {
   if (request.is("multipart/form-data")) {
     return readForm(request, maxBytes, path);
   }
@@ -59,26 +65,33 @@ function readUpload(request: Request, maxBytes: number, path: string): Promise<U
   throw unsupportedType(request.get("content-type"), "application/json or multipart/form-data");
 }
 
-async function readInline(request: Request, maxBytes: number, path: string): Promise<Upload> {
+async function readInline(request: Request, maxBytes: number, path: string): Promise<Unchecked> {
   const body = await readJson(
     request,
     Math.min(maxBytes, INLINE_BODY_BYTES),
     "Upload larger code as a zip, in a multipart form.",
   );
   const parsed = inlineFunction.safeParse(body.value);
-  if (!parsed.success) {
-    throw invalid(fieldErrors(parsed.error));
+  const errors = [...protoErrors(body.value), ...(parsed.success ? [] : fieldErrors(parsed.error))];
+  if (!parsed.success || errors.length > 0) {
+    throw invalid(errors);
   }
-  const { code, ...fields } = parsed.data;
-  // Fixed time and mode: the same source is the same zip, on every machine. The zip format's times are local and begin in 1980.
+  const { code, dependencies, ...fields } = parsed.data;
+  const { runtime } = fields;
   const bytes = zipSync({
-    "main.py": [strToU8(code), { os: 3, attrs: (0o100_644 << 16) >>> 0, mtime: new Date(1980, 0, 1) }],
+    [INLINE_FILE[runtime]]: zipped(code),
+    ...(dependencies === undefined ? {} : { [dependencyFile(runtime)]: zipped(dependencies) }),
   });
   await writeFile(path, bytes);
   return { fields, zip: { path, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") } };
 }
 
-async function readForm(request: Request, maxBytes: number, path: string): Promise<Upload> {
+/** Fixed time and mode: the same source is the same zip, on every machine. The zip format's times are local and begin in 1980. */
+function zipped(text: string): [Uint8Array, ZipOptions] {
+  return [strToU8(text), { os: 3, attrs: (0o100_644 << 16) >>> 0, mtime: new Date(1980, 0, 1) }];
+}
+
+async function readForm(request: Request, maxBytes: number, path: string): Promise<Unchecked> {
   if (Number(request.get("content-length")) > maxBytes) {
     throw tooLarge(maxBytes, ZIP_TOO_LARGE);
   }
@@ -136,9 +149,10 @@ class Form {
     return parser;
   }
 
-  upload(): Upload {
-    const parsed = functionFields.safeParse(typed(this.values));
-    const errors = [...this.errors, ...(parsed.success ? [] : fieldErrors(parsed.error))];
+  upload(): Unchecked {
+    const values = typed(this.values);
+    const parsed = functionFields.safeParse(values);
+    const errors = [...this.errors, ...protoErrors(values), ...(parsed.success ? [] : fieldErrors(parsed.error))];
     if (!this.file && errors.every(({ field }) => field !== "code")) {
       errors.push({ field: "code", detail: "is missing: expected a file part with the zip" });
     }
@@ -185,7 +199,7 @@ function typed(values: Readonly<Record<string, string>>): object {
     if (name === "memoryMb" || name === "timeoutS") {
       return [name, /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : value];
     }
-    return [name, name === "environment" ? jsonOr(value) : value];
+    return [name, ["environment", "secrets", "egress"].includes(name) ? jsonOr(value) : value];
   };
   return Object.fromEntries(Object.entries(values).map(convert));
 }
@@ -198,14 +212,24 @@ function jsonOr(text: string): unknown {
   }
 }
 
-async function checkCode({ fields, zip }: Upload): Promise<void> {
+/** A variable of that name, JavaScript's own for an object's parent, would be left out without a word. */
+function protoErrors(value: unknown): FieldError[] {
+  const inside = (name: string) => Object((value as Record<string, unknown> | null)?.[name]);
+  return ["environment", "secrets"]
+    .filter((name) => Object.hasOwn(inside(name), "__proto__"))
+    .map((name) => ({ field: `${name}.__proto__`, detail: "is not taken as a name" }));
+}
+
+/** Checks the zip; whether it names dependencies. */
+async function checkCode({ fields: { runtime, handler }, zip }: Unchecked): Promise<boolean> {
   try {
-    const files = await checkZip(zip.path);
-    const wanted = moduleFiles(fields.handler);
+    const { files, kept } = await checkZip(zip.path, { keep: dependencyFile(runtime) });
+    const wanted = moduleFiles(runtime, handler);
     if (!wanted.some((file) => files.has(file))) {
-      const detail = `${JSON.stringify(fields.handler)} needs ${wanted.join(" or ")} in the code, which is not there`;
+      const detail = `${JSON.stringify(handler)} needs ${wanted.join(" or ")} in the code, which is not there`;
       throw invalid([{ field: "handler", detail }]);
     }
+    return kept !== undefined && namesDependencies(runtime, kept);
   } catch (error) {
     throw error instanceof ZipRefused ? invalid([{ field: "code", detail: error.message }]) : error;
   }

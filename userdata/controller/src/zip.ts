@@ -1,11 +1,13 @@
 /** Checks of an uploaded zip: what a worker would refuse or choke on is refused here, with a reason. */
-import { once } from "node:events";
 import { type Entry, open, type ZipFile } from "yauzl";
+import type { Runtime } from "./schemas";
 
 /** Most bytes that a zip may unpack to. */
 export const MAX_UNPACKED_BYTES = 250 * 1024 * 1024;
 /** Most entries of a zip. */
 export const MAX_ENTRIES = 10_000;
+/** Most bytes of the file whose content is wanted. */
+const KEPT_BYTES = 1024 * 1024;
 
 const TYPE_MASK = 0o170_000;
 const REGULAR = 0o100_000;
@@ -18,47 +20,60 @@ export class ZipRefused extends Error {
   override readonly name = "ZipRefused";
 }
 
-/** Limits of a zip. */
-export interface ZipLimits {
-  readonly unpackedBytes: number;
-  readonly entries: number;
+/** What a zip holds. */
+export interface ZipContent {
+  /** Names of its regular files. */
+  readonly files: ReadonlySet<string>;
+  /** The file that was asked for; undefined when it is not there. */
+  readonly kept: Buffer | undefined;
+}
+
+/** How a zip is read. */
+export interface ZipOptions {
+  /** Name of a file whose content is wanted. @default - none */
+  readonly keep?: string;
+  /** Most bytes that it may unpack to. @default MAX_UNPACKED_BYTES */
+  readonly unpackedBytes?: number;
+  /** Most entries. @default MAX_ENTRIES */
+  readonly entries?: number;
 }
 
 /**
  * Reads a zip from end to end, without writing anything.
- * @returns names of its regular files
  * @throws ZipRefused
  */
-export async function checkZip(
-  path: string,
-  limits: ZipLimits = { unpackedBytes: MAX_UNPACKED_BYTES, entries: MAX_ENTRIES },
-): Promise<ReadonlySet<string>> {
+export async function checkZip(path: string, options: ZipOptions = {}): Promise<ZipContent> {
+  const { keep, unpackedBytes = MAX_UNPACKED_BYTES, entries = MAX_ENTRIES } = options;
   const zip = await openZip(path);
   try {
-    if (zip.entryCount > limits.entries) {
-      throw new ZipRefused(`The zip has ${zip.entryCount} entries; at most ${limits.entries} are taken.`);
+    if (zip.entryCount > entries) {
+      throw new ZipRefused(`The zip has ${zip.entryCount} entries; at most ${entries} are taken.`);
     }
-    return await checkEntries(zip, limits);
+    return await checkEntries(zip, keep, unpackedBytes);
   } finally {
     zip.close();
   }
 }
 
-/** The files that can hold a handler's module: `a.b.run` is in a/b.py or a/b/__init__.py. */
-export function moduleFiles(handler: string): readonly string[] {
+/** The files that can hold a handler's module: `a.b.run` is in a/b.py or a/b/__init__.py, or for node in a/b.mjs, a/b/index.mjs, … */
+export function moduleFiles(runtime: Runtime, handler: string): readonly string[] {
   const module = handler.split(".").slice(0, -1).join("/");
-  return [`${module}.py`, `${module}/__init__.py`];
+  if (runtime === "python") {
+    return [`${module}.py`, `${module}/__init__.py`];
+  }
+  return [module, `${module}/index`].flatMap((path) => [".mjs", ".cjs", ".js"].map((ending) => path + ending));
 }
 
-async function checkEntries(zip: ZipFile, limits: ZipLimits): Promise<ReadonlySet<string>> {
+async function checkEntries(zip: ZipFile, keep: string | undefined, unpackedBytes: number): Promise<ZipContent> {
+  let kept: Buffer | undefined;
   const files = new Set<string>();
   const folders = new Set<string>();
   let unpacked = 0;
   for await (const entry of entriesOf(zip)) {
     checkEntry(entry);
     unpacked += entry.uncompressedSize;
-    if (unpacked > limits.unpackedBytes) {
-      throw new ZipRefused(`The zip unpacks to over ${limits.unpackedBytes} bytes, which is the limit.`);
+    if (unpacked > unpackedBytes) {
+      throw new ZipRefused(`The zip unpacks to over ${unpackedBytes} bytes, which is the limit.`);
     }
     const name = entry.fileName.replace(/\/$/, "");
     for (const folder of parents(name)) {
@@ -72,13 +87,20 @@ async function checkEntries(zip: ZipFile, limits: ZipLimits): Promise<ReadonlySe
       throw new ZipRefused(`The zip holds ${JSON.stringify(name)} twice.`);
     }
     files.add(name);
-    await readThrough(zip, entry);
+    if (name !== keep) {
+      await readThrough(zip, entry, 0);
+      continue;
+    }
+    if (entry.uncompressedSize > KEPT_BYTES) {
+      throw new ZipRefused(`The zip's ${keep} has over ${KEPT_BYTES} bytes, which is the limit.`);
+    }
+    kept = await readThrough(zip, entry, KEPT_BYTES);
   }
   const both = [...files].find((name) => folders.has(name));
   if (both !== undefined) {
     throw new ZipRefused(`The zip holds ${JSON.stringify(both)} both as a file and as a folder.`);
   }
-  return files;
+  return { files, kept };
 }
 
 function checkEntry(entry: Entry): void {
@@ -105,15 +127,21 @@ function parents(name: string): string[] {
   return parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-/** Unpacks an entry into nothing. The reader stops where it holds more or less than it says. */
-async function readThrough(zip: ZipFile, entry: Entry): Promise<void> {
+/** Unpacks an entry, and keeps its first bytes. The reader stops where it holds more or less than it says. */
+async function readThrough(zip: ZipFile, entry: Entry, keepBytes: number): Promise<Buffer> {
   const stream = await new Promise<NodeJS.ReadableStream>((resolve, reject) =>
     zip.openReadStream(entry, (error, opened) => (error ? reject(refused(error)) : resolve(opened))),
   );
   try {
-    const end = once(stream, "end");
-    stream.resume();
-    await end;
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      if (bytes < keepBytes) {
+        chunks.push(chunk);
+      }
+      bytes += chunk.length;
+    }
+    return Buffer.concat(chunks);
   } catch (error) {
     throw refused(error);
   }

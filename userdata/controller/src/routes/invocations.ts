@@ -1,11 +1,14 @@
 /** Invocations: call a function and wait for its result, or take a job id at once. */
 import type { Request, Response, Router } from "express";
-import { tenantOf } from "../auth";
+import { requireRole, tenantOf, withinLimit } from "../auth";
 import { readJson } from "../body";
-import type { FunctionsTable } from "../functions-table";
+import { type CallOptions, readCallOptions } from "../call-options";
 import type { Call, Invoker } from "../invoker";
-import { idempotency, type JobItem, type JobsTable } from "../jobs-table";
-import { type FieldError, invalid, unsupportedType } from "../problems";
+import { type Idempotency, idempotency, type JobItem, type JobsTable } from "../jobs-table";
+import { unreadable } from "../json";
+import type { KnownFunctions } from "../known-functions";
+import type { OpenRequests } from "../open-requests";
+import { invalid, unsupportedType } from "../problems";
 import { jobJson, type Results, type Watch } from "../results";
 import { requireFunction } from "./functions";
 import { jobSummary } from "./jobs";
@@ -13,37 +16,40 @@ import { jobSummary } from "./jobs";
 /** Largest event, in bytes of JSON. */
 export const MAX_INPUT_BYTES = 6 * 1024 * 1024;
 const INPUT_TOO_LARGE = "Put large data into a bucket and pass its place in the event.";
-const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export interface InvocationRoutesProps {
-  readonly functions: FunctionsTable;
+  readonly known: KnownFunctions;
   readonly jobs: JobsTable;
   readonly invoker: Invoker;
   readonly results: Results;
   /** Longest wait of a synchronous call, in seconds. */
   readonly syncMaxWaitS: number;
-  /** Aborted when the controller stops: calls that wait are answered with their job. */
-  readonly stopping: AbortSignal;
+  /** Calls that wait: a controller that stops answers them with their job. */
+  readonly waits: OpenRequests;
+  /** Name of the environment: callbacks over plain HTTP are for local and dev. */
+  readonly environment: string;
 }
 
 export function invocationRoutes(router: Router, props: InvocationRoutesProps): void {
-  const { functions, jobs, invoker, results, syncMaxWaitS, stopping } = props;
-  const waits = new Set<AbortController>();
-  stopping.addEventListener("abort", () => {
-    for (const wait of waits) {
-      wait.abort();
-    }
-  });
+  const { known, jobs, invoker, results, syncMaxWaitS, waits, environment } = props;
 
-  router.post("/v1/functions/:functionId/invocations", async (request, response) => {
-    const { asynchronous, preferred, key } = readOptions(request);
-    const fn = await requireFunction(functions, response, request.params.functionId);
-    const inputJson = await readInput(request);
+  router.post("/v1/functions/:functionId/invocations", requireRole("invoker"), async (request, response) => {
+    const options = readCallOptions(request, environment);
+    const { asynchronous, preferred, callbackUrl, deadline, traceparent } = options;
+    // What a 202 costs is measured against its two writes: all that comes before them is remembered, or comes in side by side.
+    const [fn, inputJson] = await Promise.all([
+      requireFunction(known, response, request.params.functionId),
+      readInput(request),
+      withinLimit(response),
+    ]);
     const call: Call = {
       function: fn,
+      kind: "run",
       inputJson,
-      traceparent: TRACEPARENT.exec(request.get("traceparent") ?? "")?.[0] ?? null,
-      idempotency: key === undefined ? undefined : idempotency(tenantOf(response), key, [fn.functionId, inputJson]),
+      callbackUrl,
+      deadline,
+      traceparent,
+      idempotency: readIdempotency(tenantOf(response), options, [fn.functionId, inputJson]),
     };
     const recorded = await invoker.record(call);
     const { jobId } = recorded.job;
@@ -68,18 +74,8 @@ export function invocationRoutes(router: Router, props: InvocationRoutesProps): 
     await accept(response, latest);
   });
 
-  async function wait(watch: Watch, response: Response, atOnce: boolean): Promise<string | undefined> {
-    const controller = new AbortController();
-    response.once("close", () => controller.abort());
-    waits.add(controller);
-    if (stopping.aborted) {
-      controller.abort();
-    }
-    try {
-      return await watch.result({ maxMs: syncMaxWaitS * 1_000, atOnce, signal: controller.signal });
-    } finally {
-      waits.delete(controller);
-    }
+  function wait(watch: Watch, response: Response, atOnce: boolean): Promise<string | undefined> {
+    return waits.during(response, (signal) => watch.result({ maxMs: syncMaxWaitS * 1_000, atOnce, signal }));
   }
 
   async function accept(response: Response, job: JobItem): Promise<void> {
@@ -88,28 +84,14 @@ export function invocationRoutes(router: Router, props: InvocationRoutesProps): 
   }
 }
 
-interface Options {
-  readonly asynchronous: boolean;
-  /** Whether that follows the header Prefer, which the answer then says. */
-  readonly preferred: boolean;
-  readonly key: string | undefined;
-}
-
-function readOptions(request: Request): Options {
-  const errors: FieldError[] = [];
-  const { mode } = request.query;
-  if (mode !== undefined && mode !== "async" && mode !== "sync") {
-    errors.push({ field: "query mode", detail: 'expected "async" or "sync"' });
-  }
-  const key = request.get("idempotency-key");
-  if (key !== undefined && !/^[\x20-\x7e]{1,255}$/.test(key)) {
-    errors.push({ field: "header Idempotency-Key", detail: "expected 1 to 255 characters of ASCII" });
-  }
-  if (errors.length > 0) {
-    throw invalid(errors);
-  }
-  const preferred = /(^|,)\s*respond-async\s*(;|,|$)/i.test(request.get("prefer") ?? "");
-  return { asynchronous: mode === undefined ? preferred : mode === "async", preferred, key };
+/** What the header Idempotency-Key stands for: the same function, event and callback. */
+function readIdempotency(
+  tenant: string,
+  { idempotencyKey, callbackUrl }: CallOptions,
+  request: readonly string[],
+): Idempotency | undefined {
+  const parts = callbackUrl === null ? request : [...request, callbackUrl];
+  return idempotencyKey === undefined ? undefined : idempotency(tenant, idempotencyKey, parts);
 }
 
 async function readInput(request: Request): Promise<string> {
@@ -119,5 +101,9 @@ async function readInput(request: Request): Promise<string> {
     throw unsupportedType(request.get("content-type"), "application/json");
   }
   const { text } = await readJson(request, MAX_INPUT_BYTES, INPUT_TOO_LARGE);
+  const wrong = unreadable(text);
+  if (wrong) {
+    throw invalid([{ field: "body", detail: wrong }]);
+  }
   return text;
 }
