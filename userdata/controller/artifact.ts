@@ -1,7 +1,7 @@
-/** The controller as an artifact: one bundled file, what PM2 reads, and nothing else. */
+/** The controller as an artifact: one bundled file, the page beside it, what PM2 reads, and nothing else. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Artifact, buildArtifact, filesBelow } from "../../modules/platform/artifact";
+import { type Artifact, type ArtifactFile, buildArtifact, filesBelow } from "../../modules/platform/artifact";
 
 const FOLDER = "userdata/controller";
 const PM2_CONFIG = "ecosystem.config.cjs";
@@ -11,9 +11,13 @@ const LOCK = "package-lock.json";
 /** Builds the controller. */
 export function controllerArtifact(): Artifact {
   // This file is a source too: it holds the bundler's options.
-  const sources = filesBelow(FOLDER, (path) => path.startsWith("src/") || [PM2_CONFIG, "artifact.ts"].includes(path));
+  const sources = filesBelow(
+    FOLDER,
+    (path) => /^(src|page)\//.test(path) || [PM2_CONFIG, "artifact.ts"].includes(path),
+  );
   return buildArtifact("controller", [...sources, { path: LOCK, content: readFileSync(LOCK) }], () => [
     { path: "controller.js", content: bundle() },
+    ...pageFiles(),
     { path: PM2_CONFIG, content: readFileSync(join(FOLDER, PM2_CONFIG)) },
   ]);
 }
@@ -28,6 +32,8 @@ function bundle(): Uint8Array {
     target: "node22",
     format: "cjs",
     legalComments: "none",
+    // The page is built here; a controller that runs from source builds it itself, with what no machine has.
+    external: ["../../page/bundle"],
     write: false,
   });
   const [file] = outputFiles;
@@ -35,4 +41,9 @@ function bundle(): Uint8Array {
     throw new Error(`${FOLDER}: esbuild gave no output.`);
   }
   return file.contents;
+}
+
+function pageFiles(): ArtifactFile[] {
+  const { bundlePage } = require("./page/bundle") as typeof import("./page/bundle");
+  return bundlePage().map(({ path, content }) => ({ path: `page/${path}`, content }));
 }
