@@ -11,9 +11,9 @@ const PAGES = [
     .map((file) => join("docs", file)),
   ...["README.md", "help"].filter((file) => existsSync(file)),
 ].sort();
-/** Hosts that pages may link to: makers of the tools and services that the project is built on. */
+/** Hosts that pages may link to: makers of the tools and services that the project is built on, and the two package indexes. */
 const HOSTS =
-  /^https?:\/\/(127\.0\.0\.1|10\.0\.20\.100|([\w-]+\.)*(aws\.amazon\.com|hashicorp\.com|google\.com|github\.com|aws\.test))([:/]|$)/;
+  /^https?:\/\/(127\.0\.0\.1|10\.0\.20\.100|([\w-]+\.)*(aws\.amazon\.com|hashicorp\.com|google\.com|github\.com|aws\.test|pypi\.org|npmjs\.org))([:/]|$)/;
 
 const text = new Map(PAGES.map((page) => [page, readFileSync(page, "utf8")]));
 

@@ -1,6 +1,6 @@
 /** Layer 3: what must be true of everything that is emitted, whichever stack or environment it is in. */
 import { existsSync } from "node:fs";
-import { sessionManager } from "../constructs/instance-permissions";
+import { pullImages, sessionManager } from "../constructs/instance-permissions";
 import type { Statement } from "../constructs/role";
 import { type PolicyStatement, statementsOf } from "./support/expression";
 import {
@@ -15,7 +15,7 @@ import {
 } from "./support/synth";
 
 /** Statements of the constructs that may name `*` as their resource; each has its reason in the code. */
-const WILDCARD_STATEMENTS: readonly Statement[] = [sessionManager()];
+const WILDCARD_STATEMENTS: readonly Statement[] = [sessionManager(), ...pullImages([])];
 
 /** The outputs that other states, commands and people rely on: a name may be added here, never changed. */
 const FROZEN_OUTPUTS: Readonly<Record<string, readonly string[]>> = {
@@ -37,6 +37,7 @@ const FROZEN_OUTPUTS: Readonly<Record<string, readonly string[]>> = {
     "queue_arn",
     "queue_name",
     "dead_letter_queue_url",
+    "dead_letter_queue_arn",
     "dead_letter_queue_name",
     "code_bucket",
     "code_bucket_arn",
@@ -59,6 +60,8 @@ const FROZEN_OUTPUTS: Readonly<Record<string, readonly string[]>> = {
     "redis_controller_user_arn",
     "redis_worker_user",
     "redis_worker_user_arn",
+    "runtime_python_repository_arn",
+    "runtime_node_repository_arn",
     "gcp_credentials_secret_arn",
     "alarm_topic_arn",
   ],
@@ -138,8 +141,11 @@ function companions(
 
 /** Every IAM statement, in policies of roles, trusts and resources, with the address of what holds it. */
 async function statements(environment: Environment): Promise<(PolicyStatement & { holder: string })[]> {
-  const policies = resourcesOf(environment).flatMap(({ address, body }) =>
-    ["policy", "assume_role_policy"].flatMap((key) => (body[key] === undefined ? [] : [[address, body[key]] as const])),
+  const policies = resourcesOf(environment).flatMap(({ address, type, body }) =>
+    // A lifecycle policy of images shares nothing with one of IAM but the name.
+    (type === "aws_ecr_lifecycle_policy" ? [] : ["policy", "assume_role_policy"]).flatMap((key) =>
+      body[key] === undefined ? [] : [[address, body[key]] as const],
+    ),
   );
   const found = await Promise.all(
     policies.map(async ([holder, policy]) =>

@@ -10,7 +10,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/(controller|worker)-[0-9a-f]{64}\.zip/g, "$1-<hash>.zip"],
   [/(programs\/[a-z-]+\/)[0-9a-f]{64}\.zip/g, "$1<hash>.zip"],
   [/(artifact_sha256\\" = \\")[0-9a-f]{64}/g, "$1<hash>"],
-  [/(nanogrid\/runtime-[a-z]+:)[0-9a-f]{16}/g, "$1<hash>"],
+  [/("image_tag":")[0-9a-f]{16}/g, "$1<hash>"],
 ];
 
 /** The stack without CDKTF's own remarks, masked. */

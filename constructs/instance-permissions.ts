@@ -26,6 +26,23 @@ export function shipLogs(logGroupArn: string): Statement {
   };
 }
 
+/** Pulling container images by digest, with a token that ECR gives out for twelve hours. */
+export function pullImages(repositoryArns: readonly string[]): readonly Statement[] {
+  return [
+    {
+      sid: "SignInToRegistry",
+      actions: ["ecr:GetAuthorizationToken"],
+      resources: ["*"],
+      wildcardReason: "The token is the account's: the action has no resource-level permissions.",
+    },
+    {
+      sid: "PullImages",
+      actions: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      resources: repositoryArns,
+    },
+  ];
+}
+
 /** Fetching a program's artifacts: all versions, since an instance that replaces another may be asked for the previous one. */
 export function fetchArtifact(artifactsBucketArn: string, program: string): Statement {
   return {

@@ -57,6 +57,8 @@ export interface QueueScaledGroupProps {
   readonly scaling: DepthScaling | BacklogScaling;
   /** Mixes spot instances in. @default - on-demand only */
   readonly spot?: SpotProps;
+  /** Name of the termination hook at which a worker that must go drains. */
+  readonly drainHook: string;
   /** How long a worker that must go may finish its job, in seconds. A worker extends it while it is busy. */
   readonly drainSeconds: number;
 }
@@ -88,7 +90,7 @@ export class QueueScaledGroup extends Construct {
     });
     this.name = group.name;
     new AutoscalingLifecycleHook(this, "drain", {
-      name: "drain",
+      name: props.drainHook,
       autoscalingGroupName: group.name,
       lifecycleTransition: "autoscaling:EC2_INSTANCE_TERMINATING",
       heartbeatTimeout: props.drainSeconds,

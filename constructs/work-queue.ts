@@ -33,6 +33,8 @@ export class WorkQueue extends Construct {
   readonly name: string;
   /** URL of the dead-letter queue. */
   readonly deadLetterUrl: string;
+  /** ARN of the dead-letter queue. */
+  readonly deadLetterArn: string;
   /** Name of the dead-letter queue. */
   readonly deadLetterName: string;
 
@@ -79,6 +81,7 @@ export class WorkQueue extends Construct {
     this.arn = queue.arn;
     this.name = queue.name;
     this.deadLetterUrl = deadLetters.url;
+    this.deadLetterArn = deadLetters.arn;
     this.deadLetterName = deadLetters.name;
   }
 

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { Problem, runCommand } from "../commands/support/problem";
 import { shell, which } from "../commands/support/shell";
-import { ENGINE_SERVICE, recordedEngine } from "./phases/engine";
-import { builtImages } from "./phases/image";
+import { closeEgress } from "./phases/egress";
+import { ENGINE_SERVICE, recordedEngine, stopEngine } from "./phases/engine";
+import { builtImages } from "./phases/images";
 import { PROGRAM_SERVICES } from "./phases/programs";
 import { RUN_SERVICE } from "./phases/settings";
 import { ENVIRONMENT } from "./phases/synth";
@@ -13,7 +14,7 @@ import { type Places, placesOf } from "./places";
 import { findService, identityOf, recordedServices, stopService } from "./services";
 
 /** Time to end, in milliseconds, of what needs more than the others: a run of `npm start` ends its programs first. */
-const GRACE_MS: Readonly<Record<string, number>> = { [RUN_SERVICE]: 90_000, [ENGINE_SERVICE]: 30_000 };
+const GRACE_MS: Readonly<Record<string, number>> = { [RUN_SERVICE]: 90_000 };
 const DEFAULT_GRACE_MS = 15_000;
 /** Label of sandboxes: which worker's they are. */
 const WORKER_LABEL = "nanogrid.worker";
@@ -31,6 +32,9 @@ async function down(): Promise<void> {
   await end(RUN_SERVICE);
   await Promise.all(PROGRAM_SERVICES.map(end));
   await removeContainers(places);
+  if (await stopEngine(places, process.env)) {
+    ended.push(ENGINE_SERVICE);
+  }
   await Promise.all(recordedServices(places).map(end));
   await unmount(places);
   const removed = removeFiles(places);
@@ -63,6 +67,7 @@ async function removeContainers(places: Places): Promise<void> {
     if (containers.length > 0) {
       await run("rm", "--force", "--volumes", ...containers);
     }
+    await closeEgress(places, process.env);
     const images = engine.own ? [] : builtImages(places);
     if (images.length > 0) {
       await run("image", "rm", ...images);

@@ -1,8 +1,10 @@
 /** What a phase of `npm start` is, and what the phases hand on to each other. */
 import type { Settings } from "../modules/platform/settings";
 import type { Deployment } from "./phases/deploy";
+import type { Egress } from "./phases/egress";
 import type { Engine } from "./phases/engine";
 import type { Hello } from "./phases/hello";
+import type { PublishedImages, RuntimeImages } from "./phases/images";
 import type { Programs } from "./phases/programs";
 import type { Pythons } from "./phases/python";
 import type { StandIns } from "./phases/stand-ins";
@@ -45,13 +47,16 @@ export interface Found {
   readonly settings: Settings;
   readonly tools: Tools;
   readonly engine: Engine;
+  readonly egress: Egress;
   readonly pythons: Pythons;
   readonly providers: ProviderChoice;
   readonly synthesis: Synthesis;
   readonly standIns: StandIns;
+  readonly foundation: Deployment;
+  readonly images: RuntimeImages;
+  readonly published: PublishedImages;
   readonly deployment: Deployment;
   readonly handover: Handover;
-  readonly image: string;
   readonly programs: Programs;
   readonly hello: Hello;
 }

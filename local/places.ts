@@ -51,6 +51,11 @@ export function stackFolder(places: Places, stack: string): string {
   return join(places.output, "stacks", stack);
 }
 
+/** File with the admin key that `npm start` makes. */
+export function keyFile(places: Places): string {
+  return join(places.home, "api-key");
+}
+
 /** Log file of a program or phase. */
 export function logOf(places: Places, name: string): string {
   return join(places.logs, `${name}.log`);

@@ -4,10 +4,11 @@ import { Command, InvalidArgumentError } from "commander";
 import { explain } from "../commands/support/problem";
 import { withoutAccounts } from "./clouds";
 import { type Options, phase } from "./phase";
-import { deploy } from "./phases/deploy";
+import { deployFoundation, deployRest } from "./phases/deploy";
+import { openEgress } from "./phases/egress";
 import { findEngine } from "./phases/engine";
 import { runHello } from "./phases/hello";
-import { buildRuntimeImage } from "./phases/image";
+import { buildRuntimeImages, publishImages } from "./phases/images";
 import { PROGRAM_SERVICES, startPrograms, stopPrograms } from "./phases/programs";
 import { findProviders } from "./phases/providers";
 import { preparePythons } from "./phases/python";
@@ -31,8 +32,10 @@ const PHASES = [
     phase("providers", "Terraform providers", findProviders),
     phase("synthesis", "Synthesis", synthesizeStacks),
   ],
-  phase("standIns", "Stand-ins and Redis", startStandIns),
-  [phase("deployment", "cdktf deploy", deploy), phase("image", "Runtime image", buildRuntimeImage)],
+  [phase("standIns", "Stand-ins and Redis", startStandIns), phase("egress", "Network of functions", openEgress)],
+  [phase("foundation", "cdktf deploy", deployFoundation), phase("images", "Sandbox images", buildRuntimeImages)],
+  phase("published", "Sandbox images in ECR", publishImages),
+  phase("deployment", "cdktf deploy of what runs them", deployRest),
   phase("handover", "States", readStates),
   phase("programs", "Controller and worker", startPrograms),
   phase("hello", "examples/hello", runHello),

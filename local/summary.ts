@@ -49,7 +49,9 @@ function statesOf({ states }: Found["handover"]): string {
 
 function placesTo({ deployment, hello }: Partial<Found>, url: string, places: Places): string {
   const lines = [
-    `API    ${url}/v1/functions   (admin key in ${hello?.keyFile ?? "no file"}; description at ${url}/openapi.json)`,
+    `Page   ${url}/   (admin key in ${hello?.keyFile ?? "no file"})`,
+    `API    ${url}/v1/functions   (description at ${url}/openapi.json)`,
+    'Shell  eval "$(npm run --silent local:env)"; npx nanogrid deploy examples/hello && npx nanogrid invoke hello',
     'Look   eval "$(npm run --silent local:env)"; terraform -chdir=cdktf.out/stacks/nanogrid-data state list',
     `Logs   ${relative(places.project, logOf(places, "*"))}`,
     "Stop   npm run local:down ends and removes everything",

@@ -45,6 +45,7 @@ const tableSchema = z.object({
     .array(
       z.object({
         name: z.string(),
+        projection_type: z.enum(["ALL", "KEYS_ONLY"]),
         key_schema: z.array(z.object({ attribute_name: z.string(), key_type: z.enum(["HASH", "RANGE"]) })),
       }),
     )
@@ -174,13 +175,13 @@ async function createBuckets(
 
 async function createTables(tables: readonly Table[], dynamodb: DynamoDBClient): Promise<void> {
   for (const table of tables) {
-    const indexes = table.global_secondary_index.map(({ key_schema, name }) => ({
+    const indexes = table.global_secondary_index.map(({ key_schema, name, projection_type }) => ({
       IndexName: name,
       KeySchema: key_schema.map(({ attribute_name, key_type }) => ({
         AttributeName: attribute_name,
         KeyType: key_type,
       })),
-      Projection: { ProjectionType: "ALL" as const },
+      Projection: { ProjectionType: projection_type },
     }));
     const input: CreateTableCommandInput = {
       TableName: table.name,

@@ -1,4 +1,4 @@
-import { fetchArtifact, sessionManager, shipLogs } from "../../constructs/instance-permissions";
+import { fetchArtifact, pullImages, sessionManager, shipLogs } from "../../constructs/instance-permissions";
 
 describe("instance permissions", () => {
   test("Session Manager gets the SSM agent's actions and says why its resource is *", () => {
@@ -20,6 +20,22 @@ describe("instance permissions", () => {
     const { actions, resources } = shipLogs("arn:group");
     expect(resources).toEqual(["arn:group", "arn:group:log-stream:*"]);
     expect(actions).toEqual(["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]);
+  });
+
+  test("images are pulled from the repositories that are named, with a token for which ECR takes no resource", () => {
+    expect(pullImages(["arn:one", "arn:two"])).toEqual([
+      {
+        sid: "SignInToRegistry",
+        actions: ["ecr:GetAuthorizationToken"],
+        resources: ["*"],
+        wildcardReason: expect.stringMatching(/resource-level permissions/),
+      },
+      {
+        sid: "PullImages",
+        actions: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+        resources: ["arn:one", "arn:two"],
+      },
+    ]);
   });
 
   test("a program fetches its own artifacts and no other's", () => {

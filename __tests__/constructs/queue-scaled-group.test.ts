@@ -20,6 +20,7 @@ function group(props: Partial<QueueScaledGroupProps> = {}) {
       subnetIds: ["subnet-a", "subnet-c"],
       queueName: "tasks",
       scaling: DEPTH,
+      drainHook: "leave",
       drainSeconds: 300,
       ...props,
     });
@@ -48,6 +49,7 @@ describe("QueueScaledGroup", () => {
       ["backlog", backlog],
     ])("%s: a worker that must go may drain first, and goes if it says nothing", (_, synthesis) => {
       expect(synthesis.text).toHaveResourceWithProperties(AutoscalingLifecycleHook, {
+        name: "leave",
         lifecycle_transition: "autoscaling:EC2_INSTANCE_TERMINATING",
         heartbeat_timeout: 300,
         default_result: "CONTINUE",

@@ -55,6 +55,35 @@ describe("Table", () => {
     ]);
   });
 
+  test("an index may be sorted by numbers, and hold nothing but keys", () => {
+    const { attribute, global_secondary_index: indexes } = table({
+      indexes: { "by-duty": { partition: "duty", sort: "dutyAt", sortType: "N", keysOnly: true } },
+    }).resource("aws_dynamodb_table");
+    expect(attribute).toEqual([
+      { name: "duty", type: "S" },
+      { name: "dutyAt", type: "N" },
+      { name: "jobId", type: "S" },
+    ]);
+    expect(indexes).toEqual([
+      {
+        name: "by-duty",
+        projection_type: "KEYS_ONLY",
+        key_schema: [
+          { attribute_name: "duty", key_type: "HASH" },
+          { attribute_name: "dutyAt", key_type: "RANGE" },
+        ],
+      },
+    ]);
+  });
+
+  test("an attribute with two types is refused by its name", () => {
+    const indexes = {
+      "by-text": { partition: "duty", sort: "dutyAt" },
+      "by-number": { partition: "duty", sort: "dutyAt", sortType: "N" as const },
+    };
+    expect(() => table({ indexes })).toThrow('attribute "dutyAt" is both S and N. Give it one type in every key.');
+  });
+
   test("items expire by the attribute that is named", () => {
     expect(table({ ttlAttribute: "expiresAt" }).resource("aws_dynamodb_table").ttl).toEqual({
       attribute_name: "expiresAt",

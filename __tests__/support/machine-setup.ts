@@ -3,6 +3,7 @@
  * leaves to each test, by environment variables, what it found. What cannot be had is said once; the tests that need it say why they are
  * left out.
  */
+import { dirname, join } from "node:path";
 import { withoutAccounts } from "../../local/clouds";
 import type { Needs, Report } from "../../local/phase";
 import { ENGINE_SERVICE, findEngine } from "../../local/phases/engine";
@@ -15,10 +16,12 @@ import { PYTHON_PROJECTS } from "./python-projects";
 import { has } from "./tools";
 
 /**
- * Programs that tests need besides, each in the Debian package of its name. debootstrap makes a base for the sandbox image where no image
- * registry answers.
+ * Programs that tests need besides, each in the Debian package of its name. debootstrap makes a base for the sandbox images where no image
+ * registry answers; the page is looked at in chromium.
  */
-const TEST_TOOLS = ["shellcheck", "cloud-init", "debootstrap"];
+const TEST_TOOLS = ["shellcheck", "cloud-init", "debootstrap", "iptables", "chromium"];
+/** The fuzzer of the API. */
+const FUZZER = { folder: "fuzz", lock: "__tests__/userdata/controller/fuzz/requirements.lock" };
 /** Names the variable that says that the engine was started for this run of tests. */
 export const ENGINE_STARTED = "NANOGRID_ENGINE_STARTED";
 
@@ -47,6 +50,8 @@ export default async function prepareMachine(): Promise<void> {
   for (const { name, lock, variable } of PYTHON_PROJECTS) {
     process.env[variable] = (await preparePython({ folder: `${name}-dev`, lock }, { ...needs, tools }, report)).python;
   }
+  const fuzzer = await preparePython(FUZZER, { ...needs, tools }, report);
+  process.env.NANOGRID_SCHEMATHESIS = join(dirname(fuzzer.python), "schemathesis");
   const ranBefore = findService(needs.places, ENGINE_SERVICE) !== undefined;
   const { value: engine } = await findEngine({ ...needs, tools }, report);
   const { value: providers } = await findProviders({ ...needs, tools }, { ...report, warn: () => undefined });

@@ -38,7 +38,17 @@ export const VARIANTS = {
         certificateArn: "arn:aws:acm:ap-northeast-2:111122223333:certificate/0a1b2c3d",
         amiId: "ami-0123456789abcdef0",
       },
-      workers: { scaling: "backlog", meanJobSeconds: 4, spot: { enabled: true }, amiId: "ami-0123456789abcdef1" },
+      workers: {
+        scaling: "backlog",
+        meanJobSeconds: 4,
+        spot: { enabled: true },
+        amiId: "ami-0123456789abcdef1",
+        concurrency: 4,
+        warm: { max: 2 },
+        egress: { allowedCidrs: ["10.0.30.0/24", "10.0.31.0/24"] },
+        gvisor: { enabled: true, version: "20260914.0", sha512: "0123456789abcdef".repeat(8) },
+        callbackAllowedCidrs: ["10.0.40.0/24"],
+      },
       ai: { instanceType: "g5.xlarge", models: ["llama3.2:3b", "qwen3:8b"] },
       observability: { alarmEmails: ["ops@example.com", "boss@example.com"] },
     },
@@ -47,7 +57,11 @@ export const VARIANTS = {
   smallest: {
     accountId: "111122223333",
     owner: "someone",
-    nanogrid: { archive: { enabled: false }, ai: { enabled: false }, workers: { min: 0, desired: 0, max: 1 } },
+    nanogrid: {
+      archive: { enabled: false },
+      ai: { enabled: false },
+      workers: { min: 0, desired: 0, max: 1, egress: { enabled: false } },
+    },
   },
 } as const;
 

@@ -13,12 +13,39 @@ import { describeUnless, has, testUnless } from "../support/tools";
 /** EC2's limit for user data, before base64. */
 const EC2_USER_DATA_BYTES = 16_384;
 
+/** Prints the variables that the worker's program knows, and those that it cannot do without. */
+const FIELDS = `
+import json
+from nanogrid_worker.settings import Settings
+fields = Settings.model_fields
+print(json.dumps({
+    "names": [name.upper() for name in fields],
+    "required": [name.upper() for name, field in fields.items() if field.is_required()],
+}))
+`;
+
+function workerPython(): string {
+  return process.env.NANOGRID_WORKER_DEV_PYTHON ?? ".local/venv/worker-dev/bin/python";
+}
+
 interface Role {
   readonly name: string;
   readonly stack: string;
   /** Where the stack's JSON holds the user data. */
   readonly resource: readonly [type: string, name: string, attribute: string];
 }
+
+/** The other way round of what the worker's template decides by settings. */
+const HARDENED = {
+  accountId: "111122223333",
+  owner: "test",
+  nanogrid: {
+    workers: {
+      egress: { enabled: false },
+      gvisor: { enabled: true, version: "20260914.0", sha512: "0123456789abcdef".repeat(8) },
+    },
+  },
+};
 
 const ROLES: readonly Role[] = [
   { name: "controller", stack: "nanogrid-controllers", resource: ["aws_launch_template", "template", "user_data"] },
@@ -33,7 +60,20 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
   beforeAll(() => {
     const output = join(work, "out");
     run("npx", ["tsx", "main.ts"], { env: { ...process.env, ENVIRONMENT: "dev", CDKTF_OUTDIR: output } });
-    const rendered = render(ROLES, output, join(work, "render"));
+    const context = JSON.stringify({ environments: { dev: HARDENED } });
+    const hardened = join(work, "hardened");
+    run("npx", ["tsx", "main.ts"], {
+      env: { ...process.env, ENVIRONMENT: "dev", CDKTF_OUTDIR: hardened, CDKTF_CONTEXT_JSON: context },
+    });
+    const rendered = {
+      ...render(ROLES, output, join(work, "render")),
+      "worker-with-gvisor":
+        render(
+          ROLES.filter(({ name }) => name === "worker"),
+          hardened,
+          join(work, "render-hardened"),
+        ).worker ?? "",
+    };
     for (const [name, base64] of Object.entries(rendered)) {
       userData.set(name, Buffer.from(base64, "base64"));
     }
@@ -108,6 +148,62 @@ describeUnless(has("terraform") ? undefined : "Terraform is not on PATH")("cloud
     );
   });
 
+  describe("a worker", () => {
+    const files = () => filesOf((userData.get("worker") ?? Buffer.alloc(0)).toString("base64"));
+    const install = () => files().get("/usr/local/sbin/nanogrid-install") ?? "";
+    const withGvisor = () => filesOf((userData.get("worker-with-gvisor") ?? Buffer.alloc(0)).toString("base64"));
+
+    test("maps users, caps logs and keeps containers through a restart of its engine", () => {
+      expect(JSON.parse(files().get("/etc/docker/daemon.json") ?? "")).toEqual({
+        "userns-remap": "default",
+        "live-restore": true,
+        "no-new-privileges": true,
+        icc: false,
+        "userland-proxy": false,
+        "log-driver": "local",
+        "log-opts": { "max-size": "10m", "max-file": "2" },
+      });
+    });
+
+    test("pulls both images with a token that is gone after, and builds none", () => {
+      expect(install()).toContain('for image in "sample-image_uri" "sample-image_uri"; do');
+      expect(install()).toContain('export DOCKER_CONFIG="$work/docker"');
+      expect(install()).not.toContain("runtimes/");
+    });
+
+    test("has the network of functions before its agent starts, and none where the settings say so", () => {
+      const script = install();
+      const [egress, agent] = ["nanogrid-egress.service", "worker.service"].map((unit) =>
+        script.indexOf(`systemctl enable --now ${unit}`),
+      );
+      expect(egress).toBeGreaterThan(0);
+      expect(agent).toBeGreaterThan(egress ?? 0);
+      const closed = withGvisor();
+      expect(closed.get("/usr/local/sbin/nanogrid-install")).not.toContain("enable --now nanogrid-egress");
+      expect(parseEnvironment(closed.get("/etc/nanogrid/worker.env") ?? "").EGRESS_NETWORK).toBe("");
+    });
+
+    test("gets gVisor where the settings say so, checked before it is installed", () => {
+      const script = withGvisor().get("/usr/local/sbin/nanogrid-install") ?? "";
+      expect(script).toMatch(/releases\/release\/20260914\.0\/x86_64\/runsc"\n\s*echo "(0123456789abcdef){8} /);
+      expect(script.indexOf("sha512sum --check")).toBeLessThan(script.indexOf("install -m 0755"));
+      expect(JSON.parse(withGvisor().get("/etc/docker/daemon.json") ?? "").runtimes).toEqual({
+        runsc: { path: "/usr/local/bin/runsc" },
+      });
+      expect(parseEnvironment(withGvisor().get("/etc/nanogrid/worker.env") ?? "").SANDBOX_RUNTIME).toBe("runsc");
+      expect(install()).not.toContain("runsc");
+    });
+
+    test("is told in its environment all that its program asks for", () => {
+      const environment = parseEnvironment(files().get("/etc/nanogrid/worker.env") ?? "");
+      const known = run(workerPython(), ["-c", FIELDS], { env: { ...process.env, PYTHONPATH: "userdata/worker" } });
+      const { names, required } = JSON.parse(known) as { names: string[]; required: string[] };
+      expect(required.filter((name) => environment[name] === undefined)).toEqual([]);
+      const forOthers = ["EGRESS_ALLOWED_CIDRS"];
+      expect(Object.keys(environment).filter((name) => ![...names, ...forOthers].includes(name))).toEqual([]);
+    });
+  });
+
   test("a worker's agent gets every name that its specification lists", () => {
     const files = filesOf((userData.get("worker") ?? Buffer.alloc(0)).toString("base64"));
     const environment = parseEnvironment(files.get("/etc/nanogrid/worker.env") ?? "");
@@ -163,7 +259,8 @@ function withSamples(expression: string): string {
 
 /** Units that travel with a program instead of its cloud-init. */
 function shippedUnits(name: string): [path: string, content: string][] {
-  return name === "worker" ? [["worker.service", readFileSync("userdata/worker/worker.service", "utf8")]] : [];
+  const units = name === "worker" ? ["worker.service", "nanogrid-egress.service"] : [];
+  return units.map((unit) => [unit, readFileSync(`userdata/worker/${unit}`, "utf8")]);
 }
 
 /** systemd's verifier wants every program to exist; on this machine the instances' own do not. */

@@ -1,4 +1,7 @@
-/** The deployment: `cdktf deploy` of every stack into the stand-ins, or its substitute where Terraform is left out. */
+/**
+ * The deployment: `cdktf deploy` of every stack into the stand-ins, or its substitute where Terraform is left out. Stacks that name
+ * container images, and those that read them, come after the images are in the registry.
+ */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { DeleteObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
@@ -31,14 +34,15 @@ export type Deployment =
   | { readonly by: "substitute"; readonly substitute: Substitute };
 
 type DeployNeeds = Needs<"settings" | "tools" | "standIns" | "providers" | "synthesis">;
+type RestNeeds = DeployNeeds & Needs<"foundation" | "published">;
 
 const DEPLOY_MS = 30 * 60_000;
 /** Stacks at a time: each Terraform loads a provider of 700 MB. */
 const PARALLEL_STACKS = 3;
 
-/** Deploys; a second run finds nothing to change. */
-export async function deploy(needs: DeployNeeds, report: Report): Promise<Outcome<Deployment>> {
-  const { places, providers, settings, standIns, synthesis, tools } = needs;
+/** Deploys what needs no image; a second run finds nothing to change. */
+export async function deployFoundation(needs: DeployNeeds, report: Report): Promise<Outcome<Deployment>> {
+  const { places, providers, settings, standIns, tools } = needs;
   if (providers.kind === "none" || tools.terraform === undefined) {
     report.say("making the data stack's resources");
     const substitute = await createWithoutTerraform(places.project, standIns.ports, settings.region);
@@ -59,12 +63,62 @@ export async function deploy(needs: DeployNeeds, report: Report): Promise<Outcom
   const clients = createClients(settings, env);
   await prepareStateBucket(needs, tools.terraform, env, clients.s3, report);
   await removeStaleLocks(needs, clients.s3, report);
-  report.say("checking what would stop a plan");
-  const { stacks } = synthesis;
-  const wanted = stacks.map(({ name }) => name);
-  await checkBeforePlan({ settings, clients, stacks, wanted, read: (stack) => readStack(places.project, stack) });
-  const changes = await deployStacks(needs, env, report);
+  const { first } = inTwoParts(needs);
+  const changes = await checkAndDeploy(first, needs, env, report);
   return { value: { by: "terraform", env }, summary: changes };
+}
+
+/** Deploys the stacks that read the images' digests. */
+export async function deployRest(needs: RestNeeds, report: Report): Promise<Outcome<Deployment>> {
+  const { foundation } = needs;
+  if (foundation.by === "substitute") {
+    return { value: foundation, summary: "left out" };
+  }
+  const changes = await checkAndDeploy(inTwoParts(needs).second, needs, foundation.env, report);
+  return { value: foundation, summary: changes };
+}
+
+/** The stacks in deployment order: those that can be planned now, and those that wait for images, or for a stack that does. */
+function inTwoParts({ places, synthesis }: DeployNeeds): { first: string[]; second: string[] } {
+  const second = new Set<string>();
+  for (const { dependencies, name } of synthesis.stacks) {
+    const asks = readStack(places.project, name).data?.aws_ecr_image !== undefined;
+    if (asks || dependencies.some((dependency) => second.has(dependency))) {
+      second.add(name);
+    }
+  }
+  const names = synthesis.stacks.map(({ name }) => name);
+  return { first: names.filter((name) => !second.has(name)), second: [...second] };
+}
+
+async function checkAndDeploy(
+  wanted: readonly string[],
+  needs: DeployNeeds,
+  env: NodeJS.ProcessEnv,
+  report: Report,
+): Promise<string> {
+  const { places, settings, synthesis } = needs;
+  report.say("checking what would stop a plan");
+  const clients = createClients(settings, env);
+  const read = (stack: string) => readStack(places.project, stack);
+  await checkBeforePlan({ settings, clients, stacks: synthesis.stacks, wanted, read });
+  return deployStacks(
+    wanted.filter((name) => name !== STATE_STACK),
+    needs,
+    env,
+    report,
+  );
+}
+
+/**
+ * What the CDKTF CLI is run with, one run after the other: everything at once, where no stack waits for one that is left out. The flag for
+ * leaving some out makes the CLI forget the order of the others too.
+ */
+function runsFor(stacks: readonly string[], { synthesis }: DeployNeeds): string[][] {
+  const isWhole = synthesis.stacks
+    .filter(({ name }) => stacks.includes(name))
+    .every(({ dependencies }) => dependencies.every((dependency) => stacks.includes(dependency)));
+  return isWhole ? [[...stacks]] : stacks.map((stack) => [stack, "--ignore-missing-stack-dependencies"]);
 }
 
 async function prepareStateBucket(
@@ -130,29 +184,32 @@ function terraformAtWork(places: Places): number | undefined {
 
 /** Runs the CDKTF CLI; its lines become progress. @returns what changed, in words */
 async function deployStacks(
-  { places, signal, synthesis }: DeployNeeds,
+  stacks: readonly string[],
+  needs: DeployNeeds,
   env: NodeJS.ProcessEnv,
   report: Report,
 ): Promise<string> {
-  const stacks = synthesis.stacks.map(({ name }) => name).filter((name) => name !== STATE_STACK);
+  const { places, signal } = needs;
   const lines = new DeployLog(stacks);
   const log = logOf(places, "deploy");
   const flags = ["--auto-approve", "--skip-synth", "--skip-provider-lock", "--no-color"];
-  const args = ["deploy", ...stacks, ...flags, "--parallelism", String(PARALLEL_STACKS)];
+  const parallelism = ["--parallelism", String(PARALLEL_STACKS)];
   try {
-    await shell(join(places.project, "node_modules", ".bin", "cdktf"), args, {
-      cwd: places.project,
-      env,
-      log,
-      timeoutMs: DEPLOY_MS,
-      signal,
-      onLine: (line) => {
-        if (lines.take(line)) {
-          report.say(lines.progress);
-        }
-      },
-      remedy: "The next npm start continues where this one stopped.",
-    });
+    for (const run of runsFor(stacks, needs)) {
+      await shell(join(places.project, "node_modules", ".bin", "cdktf"), ["deploy", ...run, ...flags, ...parallelism], {
+        cwd: places.project,
+        env,
+        log,
+        timeoutMs: DEPLOY_MS,
+        signal,
+        onLine: (line) => {
+          if (lines.take(line)) {
+            report.say(lines.progress);
+          }
+        },
+        remedy: "The next npm start continues where this one stopped.",
+      });
+    }
   } catch (error) {
     if (lines.errors.length === 0 || signal.aborted) {
       throw error;

@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "../../commands/support/problem";
 import { shell, which } from "../../commands/support/shell";
+import { mayUseFirewall, rememberFirewall, restoreFirewall } from "../firewall";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places } from "../places";
-import { findService, startService } from "../services";
+import { findService, startService, stopService } from "../services";
 import { installPackages, mayInstall } from "./tools";
 
 /** An engine that answers. */
@@ -21,6 +22,7 @@ export const ENGINE_SERVICE = "docker";
 
 const PROBE_MS = 10_000;
 const START_MS = 60_000;
+const STOP_MS = 30_000;
 /** The engine chooses first; the last one works on every file system, at the price of space. */
 const STORAGE_DRIVERS = [undefined, "vfs"] as const;
 
@@ -39,6 +41,13 @@ export function recordedEngine(places: Places): Engine | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Ends our own engine, and takes back what it changed of this machine. @returns whether there was one */
+export async function stopEngine(places: Places, env: NodeJS.ProcessEnv): Promise<boolean> {
+  const stopped = await stopService(places, ENGINE_SERVICE, STOP_MS);
+  await restoreFirewall(places, env);
+  return stopped;
 }
 
 function recordOf(places: Places): string {
@@ -93,17 +102,24 @@ async function startEngine({ env, places, signal, tools }: Needs<"tools">, docke
   mkdirSync(places.docker, { recursive: true });
   mkdirSync(places.sockets, { recursive: true, mode: 0o700 });
   const configuration = join(places.docker, "daemon.json");
+  // One of ours that was killed has left its rules.
+  await restoreFirewall(places, env);
+  const firewall = await mayUseFirewall(env);
+  if (firewall) {
+    mkdirSync(places.run, { recursive: true });
+    await rememberFirewall(places, env);
+  }
   for (const driver of STORAGE_DRIVERS) {
     const settings = {
       hosts: [ownHost(places)],
       "data-root": join(places.docker, "data"),
       "exec-root": join(places.sockets, "docker"),
       pidfile: join(places.docker, "docker.pid"),
-      // Functions run without a network, so the host's firewall and interfaces stay untouched.
+      // The one network is that of functions with egress; it has no IPv6. Without the firewall there is none, and nothing is touched.
       bridge: "none",
-      iptables: false,
+      iptables: firewall,
       ip6tables: false,
-      "ip-forward": false,
+      "ip-forward": firewall,
       "log-level": "warn",
       ...(driver === undefined ? {} : { "storage-driver": driver }),
     };

@@ -8,7 +8,7 @@ import { Problem } from "../../commands/support/problem";
 import { shell } from "../../commands/support/shell";
 import { filesBelow, packFiles } from "../../modules/platform/artifact";
 import type { Needs, Outcome, Report } from "../phase";
-import { logOf, type Places } from "../places";
+import { keyFile, logOf, type Places } from "../places";
 import { LOOPBACK } from "../ports";
 import { findService } from "../services";
 import { PROGRAM_SERVICES } from "./programs";
@@ -107,10 +107,6 @@ async function adminKey({ places, programs, signal }: HelloNeeds): Promise<strin
   const key = (await shell(process.execPath, args, how)).trim();
   writeFileSync(file, `${key}\n`, { mode: 0o600 });
   return key;
-}
-
-function keyFile(places: Places): string {
-  return join(places.home, "api-key");
 }
 
 /** The function with exactly this code, uploaded unless it is there. */

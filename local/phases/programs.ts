@@ -27,17 +27,14 @@ const POLL_WAIT_S = 2;
 /** What the worker logs when it polls. */
 const WORKER_READY = "worker is ready";
 
-type ProgramNeeds = Needs<"handover" | "standIns" | "settings" | "engine" | "pythons" | "image">;
+type ProgramNeeds = Needs<
+  "handover" | "standIns" | "settings" | "engine" | "egress" | "pythons" | "images" | "published"
+>;
 
 /** Starts both and waits until the controller says that it can accept work and the worker that it polls. */
 export async function startPrograms(needs: ProgramNeeds, report: Report): Promise<Outcome<Programs>> {
-  const { env, handover, image, places, settings, signal, standIns } = needs;
-  if (handover.workerEnv.RUNTIME_IMAGE_PYTHON && handover.workerEnv.RUNTIME_IMAGE_PYTHON !== image) {
-    throw new Problem(
-      `The workers ask for the image ${handover.workerEnv.RUNTIME_IMAGE_PYTHON}, and this checkout builds ${image}.`,
-      "The sources changed during the run: start again.",
-    );
-  }
+  const { env, handover, places, settings, signal, standIns } = needs;
+  requireSameImages(needs);
   await stopPrograms(places);
   const clouds = programClouds(standIns.ports, settings.region);
   const port = Number(handover.controllerEnv.PORT ?? settings.nanogrid.controllers.port);
@@ -78,8 +75,26 @@ export async function stopPrograms(places: Places): Promise<void> {
   }
 }
 
+/** The digests in the workers' environment have to be those of the images that were built: a run takes time, and sources change. */
+function requireSameImages({ handover, published }: ProgramNeeds): void {
+  for (const [runtime, digest] of Object.entries(published ?? {})) {
+    const asked = handover.workerEnv[imageVariable(runtime)] ?? "";
+    if (!asked.endsWith(`@${digest}`)) {
+      throw new Problem(
+        `The workers ask for the ${runtime} image ${asked}, and this run has put ${digest} into the registry.`,
+        "The sources changed during the run: start again.",
+      );
+    }
+  }
+}
+
+/** Variable that names a runtime's image to the worker. */
+function imageVariable(runtime: string): string {
+  return `RUNTIME_IMAGE_${runtime.toUpperCase()}`;
+}
+
 function workerService(
-  { engine, env, handover, image, places, pythons }: ProgramNeeds,
+  { egress, engine, env, handover, images, places, pythons }: ProgramNeeds,
   clouds: Record<string, string>,
 ) {
   const runDir = join(places.sockets, "worker");
@@ -97,7 +112,11 @@ function workerService(
       ...env,
       ...handover.workerEnv,
       ...clouds,
-      RUNTIME_IMAGE_PYTHON: image,
+      ...Object.fromEntries(Object.entries(images).map(([runtime, image]) => [imageVariable(runtime), image])),
+      EGRESS_NETWORK: egress,
+      // This machine is in no group, and its engine maps no users.
+      ASG_NAME: "",
+      REQUIRE_USER_NAMESPACES: "false",
       PYTHONPATH: join(places.project, "userdata", "worker"),
       PYTHONUNBUFFERED: "1",
       DOCKER_HOST: engine.host,

@@ -2,12 +2,12 @@
 import { z } from "zod";
 import { Problem } from "../../commands/support/problem";
 import { type State, Terraform } from "../../commands/support/terraform";
+import { controllerVariables, workerVariables } from "../../modules/nanogrid/program-variables";
 import { filesOf, parseEnvironment } from "../cloud-config";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places, stackFolder } from "../places";
 import { LOOPBACK } from "../ports";
 import { renderEnvironment, type Substitute, templateOf } from "../without-terraform";
-import { ENVIRONMENT } from "./synth";
 
 /** One line about a state. */
 export interface StateSummary {
@@ -30,8 +30,14 @@ const PROGRAMS = {
     stack: "nanogrid-controllers",
     output: "controller_launch_template_id",
     file: "/etc/nanogrid/controller.env",
+    variables: controllerVariables,
   },
-  worker: { stack: "nanogrid-workers", output: "worker_launch_template_id", file: "/etc/nanogrid/worker.env" },
+  worker: {
+    stack: "nanogrid-workers",
+    output: "worker_launch_template_id",
+    file: "/etc/nanogrid/worker.env",
+    variables: workerVariables,
+  },
 } as const;
 
 type Program = keyof typeof PROGRAMS;
@@ -109,22 +115,12 @@ function fromTemplates(
   { places, settings, standIns }: Needs<"settings" | "standIns">,
   { values }: Substitute,
 ): Handover {
-  const { ai, controllers, data } = settings.nanogrid;
-  const variables = {
-    ...values,
-    environment: ENVIRONMENT,
-    region: settings.region,
-    port: String(controllers.port),
-    redis_host: LOOPBACK,
-    redis_port: String(standIns.redisPort),
-    redis_tls: "false",
-    redis_user: "",
-    ai_endpoint: `http://${ai.privateIp}:${ai.port}`,
-    upload_max_bytes: String(controllers.uploadMaxBytes),
-    sync_max_wait_seconds: String(controllers.syncMaxWaitSeconds),
-    visibility_timeout_seconds: String(data.queue.visibilityTimeoutSeconds),
-  };
+  const redis = { redis_host: LOOPBACK, redis_port: String(standIns.redisPort), redis_tls: "false", redis_user: "" };
   const rendered = (program: Program) =>
-    renderEnvironment(templateOf(places.project, program), PROGRAMS[program].file, variables);
+    renderEnvironment(templateOf(places.project, program), PROGRAMS[program].file, {
+      ...values,
+      ...PROGRAMS[program].variables(settings),
+      ...redis,
+    });
   return { controllerEnv: rendered("controller"), workerEnv: rendered("worker"), states: [] };
 }

@@ -16,6 +16,7 @@ import { PlatformStack } from "../platform/platform-stack";
 import type { Settings } from "../platform/settings";
 import { data } from "./data";
 import { network } from "./network";
+import { controllerVariables } from "./program-variables";
 
 export const controllers = contract("nanogrid-controllers", {
   serviceUrl: "URL of the API",
@@ -95,7 +96,7 @@ export class NanogridControllers extends PlatformStack {
     net: ValuesOf<typeof network>,
     logs: CloudwatchLogGroup,
   ): InstanceTemplate {
-    const { region, environment } = this.settings;
+    const { region } = this.settings;
     const { controllers: own, network: networkSettings } = this.settings.nanogrid;
     const role = new Role(this, "role", {
       name: "nanogrid_controller_role",
@@ -109,6 +110,7 @@ export class NanogridControllers extends PlatformStack {
           jobsTable: stored.jobsTableArn,
           apiKeysTable: stored.apiKeysTableArn,
           queue: stored.queueArn,
+          deadLetterQueue: stored.deadLetterQueueArn,
           redisReplicationGroup: stored.redisArn,
           redisUser: stored.redisControllerUserArn,
         }),
@@ -121,23 +123,19 @@ export class NanogridControllers extends PlatformStack {
     const cloudInit = new CloudInit(this, "cloud-init", {
       template: "userdata/controller/cloud-init.yaml.tftpl",
       variables: {
-        environment,
-        region,
-        port: String(own.port),
+        ...controllerVariables(this.settings),
         code_bucket: stored.codeBucket,
         user_data_bucket: stored.userDataBucket,
         functions_table: stored.functionsTable,
         jobs_table: stored.jobsTable,
         api_keys_table: stored.apiKeysTable,
         queue_url: stored.queueUrl,
+        dead_letter_queue_url: stored.deadLetterQueueUrl,
         redis_host: stored.redisHost,
         redis_port: stored.redisPort,
         redis_tls: stored.redisTls,
         redis_user: this.settings.standIns ? "" : stored.redisControllerUser,
         redis_name: stored.redisName,
-        upload_max_bytes: String(own.uploadMaxBytes),
-        sync_max_wait_seconds: String(own.syncMaxWaitSeconds),
-        deregistration_delay_seconds: String(own.deregistrationDelaySeconds),
         log_group: logs.name,
         artifact_bucket: artifact.bucket,
         artifact_key: artifact.key,

@@ -1,12 +1,14 @@
-/** What NanoGrid keeps: the queue, the buckets, the tables, Redis, and the secret of the archive. */
+/** What NanoGrid keeps: the queue, the buckets, the tables, Redis, the sandbox images, and the secret of the archive. */
 import { SecretsmanagerSecret } from "@cdktf/provider-aws/lib/secretsmanager-secret";
 import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
 import type { Construct } from "constructs";
+import { ImageRepository } from "../../constructs/image-repository";
 import { PrivateBucket } from "../../constructs/private-bucket";
 import { Redis } from "../../constructs/redis";
 import { Table } from "../../constructs/table";
 import { WorkQueue } from "../../constructs/work-queue";
 import { CONTROLLER_REDIS_ACCESS } from "../../userdata/controller/permissions";
+import { type Runtime, runtimeRepository } from "../../userdata/worker/artifact";
 import { WORKER_REDIS_ACCESS } from "../../userdata/worker/permissions";
 import { contract } from "../platform/contract";
 import { PlatformStack } from "../platform/platform-stack";
@@ -18,6 +20,7 @@ export const data = contract("nanogrid-data", {
   queueArn: "ARN of nanogrid-task-queue",
   queueName: "Name of nanogrid-task-queue",
   deadLetterQueueUrl: "URL of the dead-letter queue",
+  deadLetterQueueArn: "ARN of the dead-letter queue",
   deadLetterQueueName: "Name of the dead-letter queue",
   codeBucket: "Bucket of the functions' code",
   codeBucketArn: "ARN of the bucket of the functions' code",
@@ -40,9 +43,14 @@ export const data = contract("nanogrid-data", {
   redisControllerUserArn: "ARN of the Redis user of the controllers",
   redisWorkerUser: "Redis user of the workers",
   redisWorkerUserArn: "ARN of the Redis user of the workers",
+  runtimePythonRepositoryArn: "ARN of the repository of the sandbox images of Python functions",
+  runtimeNodeRepositoryArn: "ARN of the repository of the sandbox images of Node.js functions",
   gcpCredentialsSecretArn: "ARN of the secret with the Google Cloud credential configuration",
   alarmTopicArn: "SNS topic that every alarm notifies",
 });
+
+/** Sandbox images that are kept of each runtime: enough to go back by several releases. */
+const KEPT_IMAGES = 10;
 
 /** Redis users; what each may do stands with its program. */
 const REDIS_USERS = {
@@ -66,6 +74,8 @@ export class NanogridData extends PlatformStack {
     const artifacts = this.createBucket("artifacts-bucket", `nanogrid-artifacts-${settings.accountId}`);
     const tables = this.createTables();
     const redis = this.createRedis();
+    const python = this.createRepository("python");
+    const node = this.createRepository("node");
     const credentials = new SecretsmanagerSecret(this, "gcp-credentials", {
       name: "nanogrid/gcp-credentials",
       description: "Credential configuration (no key) with which workers write to the archive",
@@ -76,6 +86,7 @@ export class NanogridData extends PlatformStack {
       queueArn: queue.arn,
       queueName: queue.name,
       deadLetterQueueUrl: queue.deadLetterUrl,
+      deadLetterQueueArn: queue.deadLetterArn,
       deadLetterQueueName: queue.deadLetterName,
       codeBucket: code.name,
       codeBucketArn: code.arn,
@@ -98,6 +109,8 @@ export class NanogridData extends PlatformStack {
       redisControllerUserArn: redis.userArn(REDIS_USERS.controller.name),
       redisWorkerUser: REDIS_USERS.worker.name,
       redisWorkerUserArn: redis.userArn(REDIS_USERS.worker.name),
+      runtimePythonRepositoryArn: python.arn,
+      runtimeNodeRepositoryArn: node.arn,
       gcpCredentialsSecretArn: credentials.arn,
       alarmTopicArn: alarms.arn,
     });
@@ -115,6 +128,8 @@ export class NanogridData extends PlatformStack {
   private createTables() {
     const protect = this.settings.protectData;
     const byTenant = { "by-tenant": { partition: "tenant", sort: "createdAt" } };
+    // Sparse: only jobs about which something is left to do have the two attributes.
+    const byDuty = { "by-duty": { partition: "duty", sort: "dutyAt", sortType: "N", keysOnly: true } } as const;
     return {
       functions: new Table(this, "functions-table", {
         name: "NanoGridFunctions",
@@ -125,12 +140,25 @@ export class NanogridData extends PlatformStack {
       jobs: new Table(this, "jobs-table", {
         name: "NanoGridJobs",
         key: { partition: "jobId" },
-        indexes: byTenant,
+        indexes: { ...byTenant, ...byDuty },
         ttlAttribute: "expiresAt",
         protect,
       }),
-      apiKeys: new Table(this, "api-keys-table", { name: "NanoGridApiKeys", key: { partition: "keyHash" }, protect }),
+      apiKeys: new Table(this, "api-keys-table", {
+        name: "NanoGridApiKeys",
+        key: { partition: "keyHash" },
+        indexes: byTenant,
+        protect,
+      }),
     };
+  }
+
+  private createRepository(runtime: Runtime): ImageRepository {
+    return new ImageRepository(this, `runtime-${runtime}`, {
+      name: runtimeRepository(runtime),
+      keep: KEPT_IMAGES,
+      protect: this.settings.protectData,
+    });
   }
 
   private createRedis(): Redis {

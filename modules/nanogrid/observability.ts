@@ -211,6 +211,18 @@ export class NanogridObservability extends PlatformStack {
         metrics: [["AWS/SQS", "ApproximateAgeOfOldestMessage", ...queue, { stat: "Maximum", label: "age" }]],
       },
       {
+        title: "Fair shares (tenants, messages)",
+        metrics: [
+          ["AWS/SQS", "ApproximateNumberOfNoisyGroups", ...queue, { stat: "Maximum", label: "noisy tenants" }],
+          [
+            "AWS/SQS",
+            "ApproximateNumberOfMessagesVisibleInQuietGroups",
+            ...queue,
+            { stat: "Maximum", label: "waiting of the others" },
+          ],
+        ],
+      },
+      {
         title: "Workers",
         metrics: [
           ["AWS/AutoScaling", "GroupInServiceInstances", ...scaling, { stat: "Maximum", label: "in service" }],

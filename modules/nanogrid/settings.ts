@@ -25,6 +25,8 @@ const retentionDays = z
   .default(30)
   .describe("Days that CloudWatch keeps the logs: one of the values CloudWatch Logs offers.");
 
+const packageIndex = z.url({ protocol: /^https?$/, error: "the URL of a package index" });
+
 const subnet = (cidrDefault: string, zoneDefault: string, purpose: string) =>
   z
     .strictObject({
@@ -182,6 +184,11 @@ const controllers = z.strictObject({
     .max(3600)
     .default(3600)
     .describe("How long a leaving controller may finish its calls."),
+  requestsPerMinutePerKey: z
+    .int()
+    .min(1)
+    .default(600)
+    .describe("Requests of one API key in a minute, over which it is answered 429; a key may have a limit of its own."),
   logRetentionDays: retentionDays,
 });
 
@@ -223,6 +230,70 @@ const workers = z
       })
       .prefault({})
       .describe("Spot instances."),
+    concurrency: z
+      .int()
+      .min(1)
+      .max(64)
+      .default(1)
+      .describe("Jobs that one worker runs at once. Each may use a processor and the memory of its function."),
+    warm: z
+      .strictObject({
+        max: z.int().min(0).default(8).describe("Containers that wait for another run of their function, at most."),
+        pauseAfterSeconds: z
+          .int()
+          .min(0)
+          .default(10)
+          .describe("How long a container waits until it is paused, so that it takes no processor time."),
+        keepSeconds: z.int().min(0).default(600).describe("How long a container waits until it is removed."),
+        prewarmed: z
+          .int()
+          .min(0)
+          .max(16)
+          .default(1)
+          .describe("Containers of each runtime that wait for the first run of any function."),
+      })
+      .prefault({})
+      .describe("Containers that wait. Each takes memory of its worker."),
+    egress: z
+      .strictObject({
+        enabled: z
+          .boolean()
+          .default(true)
+          .describe("Whether functions that ask for it reach the internet, and dependencies can be resolved."),
+        allowedCidrs: z
+          .array(cidr)
+          .default([])
+          .describe("Private ranges that such functions reach besides. The machine and its metadata they never do."),
+      })
+      .prefault({})
+      .describe("The network of functions. Without `egress` in its own settings a function has none."),
+    gvisor: z
+      .strictObject({
+        enabled: z.boolean().default(false).describe("Whether functions run on gVisor's kernel, `runsc`."),
+        version: z
+          .string()
+          .regex(/^\d{8}(\.\d+)?$/, "a release of gVisor such as 20260914.0")
+          .optional()
+          .describe("Release of gVisor."),
+        sha512: z
+          .string()
+          .regex(/^[0-9a-f]{128}$/, "128 hexadecimal digits")
+          .optional()
+          .describe("SHA-512 of that release's runsc for x86_64, from the runsc.sha512 beside it."),
+      })
+      .prefault({})
+      .describe("A second kernel between functions and the machine."),
+    dependencies: z
+      .strictObject({
+        pythonIndexUrl: packageIndex.default("https://pypi.org/simple/").describe("Index of Python packages."),
+        nodeRegistryUrl: packageIndex.default("https://registry.npmjs.org/").describe("Registry of Node.js packages."),
+      })
+      .prefault({})
+      .describe("Where functions' dependencies come from. What is not public also needs `egress.allowedCidrs`."),
+    callbackAllowedCidrs: z
+      .array(cidr)
+      .default([])
+      .describe("Private ranges that callbacks may go to. Empty: public addresses only."),
     logRetentionDays: retentionDays,
   })
   .superRefine((value, ctx) => {
@@ -238,6 +309,15 @@ const workers = z
         path: ["desired"],
         message: `${value.desired} is outside of min (${value.min}) to max (${value.max}). Choose a number between them.`,
       });
+    }
+    for (const key of value.gvisor.enabled ? (["version", "sha512"] as const) : []) {
+      if (value.gvisor[key] === undefined) {
+        ctx.addIssue({
+          code: "custom",
+          path: ["gvisor", key],
+          message: "is missing, and gvisor.enabled is true. Set the release and its checksum, or leave gVisor out.",
+        });
+      }
     }
   });
 

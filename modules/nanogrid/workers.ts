@@ -1,21 +1,23 @@
 /** The workers: what runs functions, and how many of it. */
 import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
+import { DataAwsEcrImage } from "@cdktf/provider-aws/lib/data-aws-ecr-image";
 import type { Construct } from "constructs";
 import { CloudInit } from "../../constructs/cloud-init";
-import { fetchArtifact, sessionManager, shipLogs } from "../../constructs/instance-permissions";
+import { fetchArtifact, pullImages, sessionManager, shipLogs } from "../../constructs/instance-permissions";
 import { IMAGES, InstanceTemplate } from "../../constructs/instance-template";
 import { ProgramArtifact } from "../../constructs/program-artifact";
 import { QueueScaledGroup, type QueueScaledGroupProps } from "../../constructs/queue-scaled-group";
 import { Role } from "../../constructs/role";
-import { pythonRuntimeImage, workerArtifact } from "../../userdata/worker/artifact";
+import { type Runtime, runtimeRepository, runtimeTag, workerArtifact } from "../../userdata/worker/artifact";
 import { workerPermissions } from "../../userdata/worker/permissions";
 import { contract, type ValuesOf } from "../platform/contract";
 import { PlatformStack } from "../platform/platform-stack";
 import type { Settings } from "../platform/settings";
 import { archive } from "./archive";
 import { data } from "./data";
-import { WORKER_GROUP, WORKER_ROLE } from "./names";
+import { DRAIN_HOOK, WORKER_GROUP, WORKER_ROLE } from "./names";
 import { network } from "./network";
+import { FUNCTION_SECRETS, workerVariables } from "./program-variables";
 
 export const workers = contract("nanogrid-workers", {
   workerGroupName: "Auto-scaling group of the workers",
@@ -52,6 +54,7 @@ export class NanogridWorkers extends PlatformStack {
       queueName: stored.queueName,
       scaling: this.scaling,
       spot: own.spot.enabled ? own.spot : undefined,
+      drainHook: DRAIN_HOOK,
       drainSeconds: DRAIN_SECONDS,
     });
     this.publish(workers, {
@@ -71,14 +74,8 @@ export class NanogridWorkers extends PlatformStack {
     net: ValuesOf<typeof network>,
     logs: CloudwatchLogGroup,
   ): InstanceTemplate {
-    const { region, accountId, environment, standIns } = this.settings;
-    const {
-      workers: own,
-      ai,
-      archive: archiveSettings,
-      network: networkSettings,
-      data: dataSettings,
-    } = this.settings.nanogrid;
+    const { region, accountId, standIns } = this.settings;
+    const { workers: own, archive: archiveSettings, network: networkSettings } = this.settings.nanogrid;
     const gcpCredentialsSecret = archiveSettings.enabled ? stored.gcpCredentialsSecretArn : undefined;
     const role = new Role(this, "role", {
       name: WORKER_ROLE,
@@ -90,6 +87,7 @@ export class NanogridWorkers extends PlatformStack {
           userDataBucket: stored.userDataBucketArn,
           queue: stored.queueArn,
           jobsTable: stored.jobsTableArn,
+          functionSecrets: `arn:aws:secretsmanager:${region}:${accountId}:secret:${FUNCTION_SECRETS}*`,
           gcpCredentialsSecret,
           // Written out: the group's launch template needs this role first. EC2 Auto Scaling puts a generated id before the name.
           group: `arn:aws:autoscaling:${region}:${accountId}:autoScalingGroup:*:autoScalingGroupName/${WORKER_GROUP}`,
@@ -97,6 +95,7 @@ export class NanogridWorkers extends PlatformStack {
           redisUser: stored.redisWorkerUserArn,
         }),
         fetchArtifact(stored.artifactsBucketArn, "worker"),
+        ...pullImages([stored.runtimePythonRepositoryArn, stored.runtimeNodeRepositoryArn]),
         shipLogs(logs.arn),
         sessionManager(),
       ],
@@ -105,23 +104,21 @@ export class NanogridWorkers extends PlatformStack {
     const cloudInit = new CloudInit(this, "cloud-init", {
       template: "userdata/worker/cloud-init.yaml.tftpl",
       variables: {
-        environment,
-        region,
+        ...workerVariables(this.settings),
         code_bucket: stored.codeBucket,
         user_data_bucket: stored.userDataBucket,
         queue_url: stored.queueUrl,
-        visibility_timeout_seconds: String(dataSettings.queue.visibilityTimeoutSeconds),
         jobs_table: stored.jobsTable,
         redis_host: stored.redisHost,
         redis_port: stored.redisPort,
         redis_tls: stored.redisTls,
         redis_user: standIns ? "" : stored.redisWorkerUser,
         redis_name: stored.redisName,
-        ai_endpoint: ai.enabled ? `http://${ai.privateIp}:${ai.port}` : "",
         archive_bucket: archiveSettings.enabled ? this.read(archive).bucket : "",
         gcp_credentials_secret: gcpCredentialsSecret ?? "",
         gcp_credentials_file: GCP_CREDENTIALS_FILE,
-        runtime_image_python: pythonRuntimeImage(),
+        runtime_image_python: this.runtimeImage("python"),
+        runtime_image_node: this.runtimeImage("node"),
         group_name: WORKER_GROUP,
         log_group: logs.name,
         artifact_bucket: artifact.bucket,
@@ -142,5 +139,14 @@ export class NanogridWorkers extends PlatformStack {
       userData: cloudInit.userData,
       rootVolumeGib: own.rootVolumeGib,
     });
+  }
+
+  /** A sandbox image as workers pull it, by digest. One that was not pushed stops the plan: `npm run runtime-images` pushes it. */
+  private runtimeImage(runtime: Runtime): string {
+    const image = new DataAwsEcrImage(this, `runtime-${runtime}`, {
+      repositoryName: runtimeRepository(runtime),
+      imageTag: runtimeTag(runtime),
+    });
+    return image.imageUri;
   }
 }

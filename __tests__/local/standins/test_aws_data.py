@@ -16,6 +16,8 @@ import requests
 from botocore.exceptions import ClientError
 from conftest import REGION, StandIns
 
+from standins.aws.fairness import Fairness, Waiting
+
 Clients = Callable[..., Any]
 
 
@@ -230,6 +232,127 @@ def test_a_message_is_received_by_one_worker(aws: Clients) -> None:
     with ThreadPoolExecutor(8) as pool:
         received = sorted(int(body) for bodies in pool.map(receive, range(8)) for body in bodies)
     assert received == list(range(20))
+
+
+def send(sqs: Any, queue: str, group: str, count: int) -> None:
+    """Sends messages of a group."""
+    for start in range(0, count, 10):
+        entries = [
+            {"Id": str(number), "MessageBody": group, "MessageGroupId": group}
+            for number in range(start, min(start + 10, count))
+        ]
+        sqs.send_message_batch(QueueUrl=queue, Entries=entries)
+
+
+def receive(sqs: Any, queue: str, count: int) -> list[Any]:
+    """Receives that many messages and leaves them in flight."""
+    received: list[Any] = []
+    while len(received) < count:
+        most = min(10, count - len(received))
+        received += sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=most, WaitTimeSeconds=0)["Messages"]
+    return received
+
+
+def test_a_group_that_holds_most_of_the_consumers_is_served_after_the_others(aws: Clients) -> None:
+    """standins: while a group has 30 messages in flight, those of quiet groups are received before its backlog."""
+    sqs = aws("sqs")
+    queue = new_queue(sqs, VisibilityTimeout="60")
+    send(sqs, queue, "noisy", 60)
+    receive(sqs, queue, 30)
+    send(sqs, queue, "quiet", 2)
+    send(sqs, queue, "other", 1)
+    bodies = [message["Body"] for message in receive(sqs, queue, 5)]
+    assert bodies == ["quiet", "quiet", "other", "noisy", "noisy"]
+
+
+def test_among_noisy_groups_the_one_with_the_fewest_in_flight_comes_first(aws: Clients) -> None:
+    """standins: of two noisy groups, the one with fewer messages in flight is served first, whoever sent first."""
+    sqs = aws("sqs")
+    queue = new_queue(sqs, VisibilityTimeout="60")
+    send(sqs, queue, "more", 45)
+    receive(sqs, queue, 40)
+    send(sqs, queue, "fewer", 35)
+    receive(sqs, queue, 30)
+    assert [message["Body"] for message in receive(sqs, queue, 10)] == ["fewer"] * 5 + ["more"] * 5
+
+
+def test_a_group_whose_backlog_is_gone_is_quiet_again(aws: Clients) -> None:
+    """standins: a group that was noisy waits no longer than others once it has no backlog and its work is done."""
+    sqs = aws("sqs")
+    queue = new_queue(sqs, VisibilityTimeout="60")
+    send(sqs, queue, "once", 40)
+    for message in receive(sqs, queue, 40):
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    send(sqs, queue, "busy", 40)
+    receive(sqs, queue, 35)
+    send(sqs, queue, "once", 1)
+    assert receive(sqs, queue, 1)[0]["Body"] == "once"
+
+
+def test_messages_without_a_group_stay_in_order(aws: Clients) -> None:
+    """standins: messages without a group are received in the order in which they were sent."""
+    sqs = aws("sqs")
+    queue = new_queue(sqs, VisibilityTimeout="60")
+    for number in range(50):
+        sqs.send_message(QueueUrl=queue, MessageBody=str(number))
+    assert [message["Body"] for message in receive(sqs, queue, 50)] == [str(number) for number in range(50)]
+
+
+class Clock:
+    """Time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """The time now."""
+        return self.now
+
+
+def in_turn(fairness: Fairness, waiting: list[Waiting], in_flight: list[Waiting]) -> list[str]:
+    """The groups of waiting messages in the order in which they would be received."""
+    return [waiting[position].group for position in fairness.order(waiting, in_flight)]
+
+
+def test_a_group_with_few_slow_messages_is_noisy_by_the_time_it_takes() -> None:
+    """standins: a group that took most of the consumers' time is served after the others, whatever is in flight."""
+    clock = Clock()
+    fairness = Fairness(clock)
+    for group in ("slow", "fast", "slow"):
+        fairness.sent(Waiting(group, None))
+    fairness.worked(Waiting("slow", clock.now - 100))
+    fairness.worked(Waiting("fast", clock.now - 1))
+    waiting = [Waiting("slow", None), Waiting("fast", None)]
+    assert in_turn(fairness, waiting, []) == ["fast", "slow"]
+    clock.now += 299
+    fairness.sent(Waiting("slow", None))
+    assert in_turn(fairness, waiting, []) == ["fast", "slow"]
+
+
+def test_a_group_that_sends_nothing_for_five_minutes_is_quiet_again() -> None:
+    """standins: a noisy group that has sent nothing for five minutes is served in its turn."""
+    clock = Clock()
+    fairness = Fairness(clock)
+    fairness.sent(Waiting("noisy", None))
+    waiting = [Waiting("noisy", None), Waiting("quiet", None)]
+    running = [Waiting("noisy", clock.now)] * 30
+    assert in_turn(fairness, waiting, running) == ["quiet", "noisy"]
+    clock.now += 299
+    fairness.sent(Waiting("quiet", None))
+    assert in_turn(fairness, waiting, running) == ["quiet", "noisy"]
+    clock.now += 1
+    assert in_turn(fairness, waiting, running) == ["noisy", "quiet"]
+
+
+@pytest.mark.parametrize(("own", "all_in_flight", "noisy"), [(29, 29, False), (30, 299, True), (30, 300, False)])
+def test_a_group_is_noisy_from_thirty_in_flight_and_over_a_tenth(own: int, all_in_flight: int, noisy: bool) -> None:
+    """standins: a group is noisy with 30 messages in flight that are over a tenth of all, not with less."""
+    clock = Clock()
+    fairness = Fairness(clock)
+    running = [Waiting("many", clock.now)] * own
+    running += [Waiting(f"other-{number}", clock.now) for number in range(all_in_flight - own)]
+    waiting = [Waiting("many", None), Waiting("new", None)]
+    assert (in_turn(fairness, waiting, running) == ["new", "many"]) is noisy
 
 
 # DynamoDB

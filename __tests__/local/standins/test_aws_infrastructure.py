@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+import secrets
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -243,13 +245,121 @@ def test_a_group_is_as_it_was_asked_for(aws: Clients) -> None:
     assert not before & after
 
 
-def test_an_instance_answers_a_hook_that_exists(aws: Clients) -> None:
-    """standins: a worker completes its hook, and gets an error for one that does not exist."""
+@pytest.fixture
+def group(aws: Clients) -> Iterator[str]:
+    """A group of two instances with a termination hook; its name."""
+    ec2, scaling, name = aws("ec2"), aws("autoscaling"), f"group-{secrets.token_hex(4)}"
+    image_id = aws("ssm").get_parameter(Name=UBUNTU)["Parameter"]["Value"]
+    template = {"ImageId": image_id, "InstanceType": "t3.small"}
+    ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=template)
+    scaling.create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        MinSize=0,
+        MaxSize=5,
+        DesiredCapacity=2,
+        VPCZoneIdentifier=network(ec2)[0],
+        LaunchTemplate={"LaunchTemplateName": name, "Version": "$Latest"},
+    )
+    put_hook(scaling, name, 600)
+    yield name
+    scaling.delete_auto_scaling_group(AutoScalingGroupName=name, ForceDelete=True)
+
+
+def put_hook(scaling: Any, group: str, timeout: int) -> None:
+    """Makes or changes the group's hook."""
+    scaling.put_lifecycle_hook(
+        AutoScalingGroupName=group,
+        LifecycleHookName="drain",
+        LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+        HeartbeatTimeout=timeout,
+        DefaultResult="CONTINUE",
+    )
+
+
+def states(scaling: Any, group: str) -> dict[str, str]:
+    """Lifecycle states of the group's instances, by id."""
+    found = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"][0]
+    return {instance["InstanceId"]: instance["LifecycleState"] for instance in found["Instances"]}
+
+
+def test_scaling_in_waits_at_the_hook_until_the_instance_completes_it(aws: Clients, group: str) -> None:
+    """standins: an instance that scaling takes away runs on until it completes the hook, and is terminated then."""
+    ec2, scaling = aws("ec2"), aws("autoscaling")
+    scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=1)
+    leaving = [instance for instance, state in states(scaling, group).items() if state == "Terminating:Wait"]
+    assert len(leaving) == 1
+    described = scaling.describe_auto_scaling_instances(InstanceIds=leaving)["AutoScalingInstances"][0]
+    assert described["LifecycleState"] == "Terminating:Wait"
+
+    def ec2_state() -> str:
+        reservations = ec2.describe_instances(InstanceIds=leaving)["Reservations"]
+        name: str = reservations[0]["Instances"][0]["State"]["Name"]
+        return name
+
+    assert ec2_state() == "running"
+    action = {"AutoScalingGroupName": group, "LifecycleHookName": "drain", "InstanceId": leaving[0]}
+    scaling.record_lifecycle_action_heartbeat(**action)
+    scaling.complete_lifecycle_action(LifecycleActionResult="CONTINUE", **action)
+    assert ec2_state() == "terminated"
+    assert list(states(scaling, group).values()) == ["InService"]
+
+
+def test_an_instance_that_does_not_wait_has_no_hook_to_answer(aws: Clients, group: str) -> None:
+    """standins: an answer to a hook is refused from an instance in service, and for a group that does not exist."""
     scaling = aws("autoscaling")
-    answer = {"AutoScalingGroupName": "missing", "LifecycleHookName": "drain", "InstanceId": "i-1"}
-    with pytest.raises(ClientError) as caught:
-        scaling.complete_lifecycle_action(LifecycleActionResult="CONTINUE", **answer)
-    assert caught.value.response["Error"]["Code"] == "ValidationError"
+    instance = next(iter(states(scaling, group)))
+    for name in (group, "missing"):
+        action = {"AutoScalingGroupName": name, "LifecycleHookName": "drain", "InstanceId": instance}
+        with pytest.raises(ClientError) as completed:
+            scaling.complete_lifecycle_action(LifecycleActionResult="CONTINUE", **action)
+        with pytest.raises(ClientError) as beaten:
+            scaling.record_lifecycle_action_heartbeat(**action)
+        for caught in (completed, beaten):
+            assert caught.value.response["Error"]["Code"] == "ValidationError"
+
+
+def test_a_protected_instance_stays_when_the_group_scales_in(aws: Clients, group: str) -> None:
+    """standins: scaling takes the instance that is not protected, and none when all are."""
+    scaling = aws("autoscaling")
+    first, second = states(scaling, group)
+    protect = {"AutoScalingGroupName": group, "ProtectedFromScaleIn": True}
+    scaling.set_instance_protection(InstanceIds=[first], **protect)
+    scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=0)
+    assert states(scaling, group) == {first: "InService", second: "Terminating:Wait"}
+
+
+def test_a_silent_instance_is_terminated_when_its_heartbeats_end(aws: Clients, group: str) -> None:
+    """standins: an instance that says nothing at its hook is terminated in time, and one that does is not."""
+    scaling = aws("autoscaling")
+    put_hook(scaling, group, 1)
+    scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=0)
+    alive, _silent = states(scaling, group)
+    action = {"AutoScalingGroupName": group, "LifecycleHookName": "drain", "InstanceId": alive}
+    deadline = time.monotonic() + 10
+    while len(states(scaling, group)) > 1:
+        scaling.record_lifecycle_action_heartbeat(**action)
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert states(scaling, group) == {alive: "Terminating:Wait"}
+
+
+def test_a_deleted_hook_holds_nobody(aws: Clients, group: str) -> None:
+    """standins: what waits at a hook is terminated when the hook is deleted, as Terraform's destroy does first."""
+    scaling = aws("autoscaling")
+    scaling.set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=0)
+    assert len(states(scaling, group)) == 2
+    scaling.delete_lifecycle_hook(AutoScalingGroupName=group, LifecycleHookName="drain")
+    assert states(scaling, group) == {}
+
+
+def test_terminating_one_instance_waits_at_the_hook_and_starts_another(aws: Clients, group: str) -> None:
+    """standins: TerminateInstanceInAutoScalingGroup waits at the hook too, and the group keeps its size unless told."""
+    scaling = aws("autoscaling")
+    first = next(iter(states(scaling, group)))
+    scaling.terminate_instance_in_auto_scaling_group(InstanceId=first, ShouldDecrementDesiredCapacity=False)
+    found = states(scaling, group)
+    assert found.pop(first) == "Terminating:Wait"
+    assert list(found.values()) == ["InService", "InService"]
 
 
 def test_the_longest_deregistration_delay_is_taken(aws: Clients) -> None:

@@ -73,6 +73,7 @@ describe("nanogrid-controllers", () => {
         jobsTable: data("jobs_table_arn"),
         apiKeysTable: data("api_keys_table_arn"),
         queue: data("queue_arn"),
+        deadLetterQueue: data("dead_letter_queue_arn"),
         redisReplicationGroup: data("redis_arn"),
         redisUser: data("redis_controller_user_arn"),
       }).map(({ sid, actions, resources }) => ({ sid, effect: "Allow", actions, resources }));
@@ -123,6 +124,8 @@ describe("nanogrid-controllers", () => {
       functions_table: output("nanogrid-data", "functions_table"),
       jobs_table: output("nanogrid-data", "jobs_table"),
       queue_url: output("nanogrid-data", "queue_url"),
+      dead_letter_queue_url: output("nanogrid-data", "dead_letter_queue_url"),
+      key_requests_per_minute: "600",
       redis_host: output("nanogrid-data", "redis_host"),
       redis_user: output("nanogrid-data", "redis_controller_user"),
       sync_max_wait_seconds: "3500",
@@ -140,6 +143,7 @@ describe("nanogrid-controllers", () => {
 
   describe("the web ACL", () => {
     const acl = stack.resource("aws_wafv2_web_acl");
+    const headers = { "user-agent": "test" };
 
     test("stands before nanogrid-alb with the spec's rules and limits", () => {
       expect(stack.resource("aws_wafv2_web_acl_association").resource_arn).toBe(expr("aws_lb.load-balancer.arn"));
@@ -152,11 +156,11 @@ describe("nanogrid-controllers", () => {
           "SizeConstraintRule",
         ]),
       );
-      expect(decide(acl, { path: "/health", requestsInWindow: 1001 })).toEqual({
+      expect(decide(acl, { path: "/health", headers, requestsInWindow: 1001 })).toEqual({
         action: "block",
         rule: "RateLimitRule",
       });
-      expect(decide(acl, { path: "/v1/functions", headers: { "content-length": "1073741825" } })).toEqual({
+      expect(decide(acl, { path: "/v1/functions", headers: { ...headers, "content-length": "1073741825" } })).toEqual({
         action: "block",
         rule: "SizeConstraintRule",
       });
@@ -164,7 +168,12 @@ describe("nanogrid-controllers", () => {
 
     test("lets source code up to the controller's own limit through to where it is uploaded and invoked", () => {
       for (const path of ["/v1/functions", "/v1/functions/fn_01JD8Q4YB3R6Z7K2M5N8P0QWER/invoke"]) {
-        const upload = { path, bodyBytes: 52_428_800, bodyMatches: true, headers: { "content-length": "52428800" } };
+        const upload = {
+          path,
+          bodyBytes: 52_428_800,
+          bodyMatches: true,
+          headers: { ...headers, "content-length": "52428800" },
+        };
         expect(decide(acl, upload)).toEqual({ action: "allow" });
       }
     });

@@ -90,7 +90,7 @@ describe("nanogrid-observability", () => {
     ]);
   });
 
-  test("one dashboard shows latency, traffic, errors, queue depth and age, workers, and Redis memory", async () => {
+  test("one dashboard shows latency, traffic, errors, queue depth, age and shares, workers, and Redis memory", async () => {
     const { widgets } = await jsonencoded(stack.resource("aws_cloudwatch_dashboard").dashboard_body);
     const shown = (widgets as readonly Block[]).map(({ properties }) => properties as Block);
     expect(shown.map(({ title }) => title)).toEqual([
@@ -99,6 +99,7 @@ describe("nanogrid-observability", () => {
       "Errors (a minute)",
       "Queue depth (messages)",
       "Oldest message (seconds)",
+      "Fair shares (tenants, messages)",
       "Workers",
       "Redis memory (%)",
     ]);

@@ -1,3 +1,4 @@
+import { runtimeTag } from "../../../userdata/worker/artifact";
 import { workerPermissions } from "../../../userdata/worker/permissions";
 import { statementsOf, templateOf } from "../../support/expression";
 import { expr, output, stackOf } from "../../support/synth";
@@ -94,6 +95,7 @@ describe("nanogrid-workers", () => {
         userDataBucket: data("user_data_bucket_arn"),
         queue: data("queue_arn"),
         jobsTable: data("jobs_table_arn"),
+        functionSecrets: "arn:aws:secretsmanager:ap-northeast-2:000000000000:secret:nanogrid/functions/*",
         gcpCredentialsSecret: data("gcp_credentials_secret_arn"),
         group: GROUP_ARN,
         redis: data("redis_arn"),
@@ -103,6 +105,8 @@ describe("nanogrid-workers", () => {
       expect(found.slice(0, program.length)).toEqual(program);
       expect(found.slice(program.length).map(({ sid }) => sid)).toEqual([
         "FetchArtifact",
+        "SignInToRegistry",
+        "PullImages",
         "ShipLogs",
         "SessionManager",
       ]);
@@ -125,12 +129,22 @@ describe("nanogrid-workers", () => {
       expect(granted.flatMap(({ resources }) => resources).some((each) => each.startsWith(resource))).toBe(true);
     });
 
+    test("pulls the sandbox images, and nothing else of the registry", async () => {
+      const pulled = (await statements()).find(({ sid }) => sid === "PullImages");
+      expect(pulled?.resources).toEqual([
+        output("nanogrid-data", "runtime_python_repository_arn"),
+        output("nanogrid-data", "runtime_node_repository_arn"),
+      ]);
+    });
+
     test("may neither change code nor write functions nor read API keys", async () => {
       const found = await statements();
-      const onCode = found.filter(({ resources }) =>
-        resources.some((resource) => resource.includes("code_bucket_arn")),
-      );
-      expect(onCode.flatMap(({ actions }) => actions)).toEqual(["s3:GetObject"]);
+      const code = output("nanogrid-data", "code_bucket_arn");
+      const written = found
+        .filter(({ actions }) => actions.some((action) => /^s3:(Put|Delete)/.test(action)))
+        .flatMap(({ resources }) => resources)
+        .filter((resource) => resource.startsWith(code));
+      expect(written).toEqual([`${code}/dependencies/*`]);
       const resources = found.flatMap((statement) => statement.resources).join();
       expect(resources).not.toContain("functions_table");
       expect(resources).not.toContain("api_keys_table");
@@ -154,6 +168,43 @@ describe("nanogrid-workers", () => {
       group_name: "nanogrid-worker-asg",
     });
     expect(stack.resource("aws_s3_object").key).toBe(`programs/worker/${variables.artifact_sha256}.zip`);
+  });
+
+  test.each(["python", "node"] as const)(
+    "boots with the %s image by digest, under the tag of its content",
+    async (runtime) => {
+      const { variables } = await templateOf(stack.resource("aws_launch_template").user_data);
+      expect(variables[`runtime_image_${runtime}`]).toBe(expr(`data.aws_ecr_image.runtime-${runtime}.image_uri`));
+      expect(stack.data("aws_ecr_image").find(({ name }) => name === `runtime-${runtime}`)?.body).toMatchObject({
+        repository_name: `nanogrid/runtime-${runtime}`,
+        image_tag: runtimeTag(runtime),
+      });
+    },
+  );
+
+  test("what functions may use of their worker and of the network is a setting", async () => {
+    const { variables } = await templateOf(stack.resource("aws_launch_template").user_data);
+    expect(variables).toMatchObject({
+      concurrency: "1",
+      warm_max: "8",
+      prewarmed: "1",
+      egress_network: "nanogrid-egress",
+      egress_allowed_cidrs: "",
+      sandbox_runtime: "",
+      callback_allowed_cidrs: "",
+      lifecycle_hook: "drain",
+    });
+    const other = await templateOf(options.resource("aws_launch_template").user_data);
+    expect(other.variables).toMatchObject({
+      concurrency: "4",
+      warm_max: "2",
+      egress_allowed_cidrs: "10.0.30.0/24,10.0.31.0/24",
+      sandbox_runtime: "runsc",
+      gvisor_version: "20260914.0",
+      callback_allowed_cidrs: "10.0.40.0/24",
+    });
+    const closed = await templateOf(stackOf("smallest", "nanogrid-workers").resource("aws_launch_template").user_data);
+    expect(closed.variables.egress_network).toBe("");
   });
 
   test("without an AI node and an archive a worker is told of neither", async () => {

@@ -74,6 +74,7 @@ describe("settings", () => {
           idleTimeoutSeconds: 4000,
           syncMaxWaitSeconds: 3500,
           deregistrationDelaySeconds: 3600,
+          requestsPerMinutePerKey: 600,
           logRetentionDays: 30,
         },
         workers: {
@@ -91,6 +92,15 @@ describe("settings", () => {
             onDemandBase: 1,
             onDemandPercentageAboveBase: 0,
           },
+          concurrency: 1,
+          warm: { max: 8, pauseAfterSeconds: 10, keepSeconds: 600, prewarmed: 1 },
+          egress: { enabled: true, allowedCidrs: [] },
+          gvisor: { enabled: false },
+          dependencies: {
+            pythonIndexUrl: expect.stringMatching(/^https:\/\//),
+            nodeRegistryUrl: expect.stringMatching(/^https:\/\//),
+          },
+          callbackAllowedCidrs: [],
           logRetentionDays: 30,
         },
         ai: {
@@ -146,6 +156,24 @@ describe("settings", () => {
         'settings.nanogrid.workers.scaling: "magic" is wrong: expected one of "depth", "backlog". Correct it in cdktf.json.',
         "settings.nanogrid.ai.models: [] is wrong: expected at least 1 entries. Correct it in cdktf.json.",
         'settings.standins: unknown setting. Did you mean "standIns"?',
+      ]);
+    });
+
+    test.each(["owner", "repository"])("a tag's value that Terraform would evaluate: %s", (key) => {
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: what Terraform would read as an expression.
+      for (const value of ["${path.cwd}", 'platform ${file("/etc/passwd")}', "%{ if true }platform%{ endif }"]) {
+        expect(complaints({ ...REQUIRED, [key]: value }).slice(1)).toEqual([
+          expect.stringMatching(new RegExp(`^settings\\.${key}: .* is wrong: expected 1 to 256 letters, digits`)),
+        ]);
+      }
+    });
+
+    test("gVisor without a release and its checksum", () => {
+      const workers = { gvisor: { enabled: true, version: "20260914.0" } };
+      expect(complaints({ ...REQUIRED, nanogrid: { workers } }).slice(1)).toEqual([
+        expect.stringMatching(
+          /^settings\.nanogrid\.workers\.gvisor\.sha512: is missing, and gvisor\.enabled is true\./,
+        ),
       ]);
     });
 

@@ -10,9 +10,10 @@ from standins.aws.gaps.cloudwatch import CloudWatch, CloudWatchCbor
 from standins.aws.gaps.ec2 import Ec2
 from standins.aws.gaps.elasticache import ElastiCache
 from standins.aws.gaps.elbv2 import LongestDeregistration
+from standins.aws.gaps.lifecycle import TerminationHooks
 from standins.aws.gaps.logs import ChangedFilters
 from standins.aws.gaps.s3 import ConditionalStatements, DeletedVersions, TagsAtCreation
-from standins.aws.gaps.sqs import LongPolls, QueueAddresses, QueueAttributes
+from standins.aws.gaps.sqs import FairQueues, LongPolls, QueueAddresses, QueueAttributes
 from standins.aws.gaps.ssm import VendorImages
 from standins.aws.gaps.stepfunctions import StepFunctions
 from standins.aws.moto_app import MotoApplication
@@ -24,6 +25,7 @@ def close_gaps(moto: MotoApplication, options: Options, port: int) -> WSGIApplic
     ApplicationAutoScaling.install()
     AutoScaling.install()
     CloudWatch.install()
+    TerminationHooks().install()
     Ec2.install()
     ElastiCache.install(options.redis_host, options.redis_port)
     ChangedFilters().install()
@@ -33,6 +35,7 @@ def close_gaps(moto: MotoApplication, options: Options, port: int) -> WSGIApplic
     LongestDeregistration().install()
     QueueAddresses(f"http://{LOOPBACK}:{port}").install()
     QueueAttributes().install()
+    FairQueues().install()
     LongPolls(moto.idle).install()
     StepFunctions.install()
     VendorImages().install()

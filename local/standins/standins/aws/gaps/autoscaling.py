@@ -13,6 +13,7 @@ from moto.autoscaling.models import FakeAutoScalingGroup, FakeScalingPolicy, Lif
 from moto.autoscaling.responses import AutoScalingResponse
 from moto.core.responses import ActionResult, EmptyResult
 
+from standins.aws.gaps import lifecycle
 from standins.aws.gaps.extend import serve, wrap
 
 #: Attributes of a group that moto takes from no request, by the name under which moto would return them.
@@ -36,7 +37,7 @@ _UNCHANGEABLE = {
 class AutoScaling(AutoScalingResponse):
     """moto's Auto Scaling drops attributes of groups, invents some of hooks and policies, and has no instance refresh.
 
-    It also lacks the two calls by which an instance answers a lifecycle hook.
+    It also lacks the two calls by which an instance answers a lifecycle hook, at which `lifecycle` lets it wait.
     """
 
     _refreshes: ClassVar[dict[tuple[str, str, str], list[dict[str, Any]]]] = {}
@@ -131,20 +132,30 @@ class AutoScaling(AutoScalingResponse):
             setattr(hook, attribute, wanted.get(key))
 
     def complete_lifecycle_action(self) -> ActionResult:
-        """Takes an instance's answer to a hook. moto's instances do not wait at hooks, so nothing follows from it."""
-        self._find_hook()
+        """Takes an instance's answer to a hook that it waits at."""
+        lifecycle.complete(self.autoscaling_backend, *self._action())
         return EmptyResult()
 
     def record_lifecycle_action_heartbeat(self) -> ActionResult:
-        """Takes an instance's sign of life at a hook."""
-        self._find_hook()
+        """Takes an instance's sign of life at a hook that it waits at."""
+        lifecycle.heartbeat(self.autoscaling_backend, *self._action())
         return EmptyResult()
 
-    def _find_hook(self) -> None:
-        self._group()
-        group, name = self._get_param("AutoScalingGroupName"), self._get_param("LifecycleHookName")
-        if not self.autoscaling_backend.describe_lifecycle_hooks(group, [name]):
-            raise ValidationError(f"No active Lifecycle Action found with hook {name} of group {group}")
+    def _action(self) -> tuple[str, str, str]:
+        lifecycle.end_overdue_waits(self.autoscaling_backend)
+        names = ("AutoScalingGroupName", "LifecycleHookName", "InstanceId")
+        group, hook, instance = (str(self._get_param(name)) for name in names)
+        return group, hook, instance
+
+    def describe_auto_scaling_groups(self) -> ActionResult:
+        """Lists groups with the instances that are still there."""
+        lifecycle.end_overdue_waits(self.autoscaling_backend)
+        return super().describe_auto_scaling_groups()
+
+    def describe_auto_scaling_instances(self) -> ActionResult:
+        """Lists instances of groups that are still there, each with its state."""
+        lifecycle.end_overdue_waits(self.autoscaling_backend)
+        return super().describe_auto_scaling_instances()
 
     # Instance refreshes
 

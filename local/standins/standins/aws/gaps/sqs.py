@@ -1,4 +1,4 @@
-"""SQS: queue addresses that answer, attributes that stay, long polls that wait without holding moto."""
+"""SQS: queue addresses that answer, attributes that stay, fair shares, long polls that wait without holding moto."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import ParseResult, urlparse
 
+from moto.core.utils import unix_time
 from moto.sqs.models import Message, Queue, SQSBackend
 
+from standins.aws.fairness import Fairness, Waiting
 from standins.aws.gaps.extend import define, wrap
 
 #: Seconds after which a waiting receive looks again: messages become visible by time alone, which nobody announces.
@@ -68,6 +70,54 @@ class QueueAttributes:
                 vars(queue).update(redrive_allow_policy=None)
             if attributes.get("KmsMasterKeyId"):
                 vars(queue).update(sqs_managed_sse_enabled="false")
+
+
+class FairQueues:
+    """moto ignores message groups on standard queues, where AWS serves noisy groups after the others.
+
+    What AWS documents of it is in `fairness`. A message without a group is a group of its own.
+    """
+
+    def install(self) -> None:
+        """Extends moto."""
+        in_order: property = vars(Queue)["messages"]
+
+        def messages(queue: Queue) -> list[Message]:
+            waiting: list[Message] = in_order.__get__(queue)
+            if queue.fifo_queue:
+                return waiting
+            in_flight = [message for message in queue.pending_messages if not message.visible]
+            held = [_waiting(message) for message in in_flight]
+            order = _fairness(queue).order([_waiting(message) for message in waiting], held)
+            return [waiting[index] for index in order]
+
+        define(Queue, "messages", property(messages))
+
+        @wrap(Message, "mark_received")
+        def mark_received(original: Callable[..., None], message: Message, *arguments: Any, **named: Any) -> None:
+            original(message, *arguments, **named)
+            vars(message).update(received_at=unix_time())
+
+        @wrap(Queue, "add_message")
+        def add_message(original: Callable[[Queue, Message], None], queue: Queue, message: Message) -> None:
+            original(queue, message)
+            _fairness(queue).sent(_waiting(message))
+
+        @wrap(Queue, "delete_message")
+        def delete_message(original: Callable[[Queue, str], None], queue: Queue, receipt_handle: str) -> None:
+            done = [message for message in queue.pending_messages if message.had_receipt_handle(receipt_handle)]
+            original(queue, receipt_handle)
+            for message in done:
+                _fairness(queue).worked(_waiting(message))
+
+
+def _fairness(queue: Queue) -> Fairness:
+    fairness: Fairness = vars(queue).setdefault("fairness", Fairness(unix_time))
+    return fairness
+
+
+def _waiting(message: Message) -> Waiting:
+    return Waiting(message.group_id or message.id, vars(message).get("received_at"))
 
 
 class LongPolls:
