@@ -1,3 +1,4 @@
+import { CreateRepositoryCommand, PutImageCommand } from "@aws-sdk/client-ecr";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { AssumeRoleCommand, STSClient } from "@aws-sdk/client-sts";
 import { type CheckOptions, checkBeforePlan } from "../../commands/support/checks";
@@ -47,6 +48,11 @@ function json(
     workers: { data: { aws_ec2_instance_type_offerings: { offered: { filter } } } },
   };
 }
+
+/** A stack that asks for a container image. */
+const ASKS_FOR_IMAGE: TerraformJson = {
+  data: { aws_ecr_image: { runtime: { repository_name: "acme/runtime", image_tag: "0123456789abcdef" } } },
+};
 
 /** What the checks find, as the lines that a person reads. */
 async function findings(options: Partial<CheckOptions> = {}, stacks = json()): Promise<string[]> {
@@ -162,4 +168,22 @@ test("preflight: a stack whose producer is not deployed is told which to deploy 
     new PutObjectCommand({ Bucket: settings.state.bucket, Key: "nanogrid-cloud/test/data.tfstate", Body: "{}" }),
   );
   expect(await findings({ wanted: ["workers"] })).toEqual([]);
+});
+
+test("preflight: an image that was not pushed is named with the command that pushes it, with its repository or without", async () => {
+  await createBucket(settingsOf().state.bucket);
+  const wanted = { data: {}, workers: ASKS_FOR_IMAGE };
+  const missing = [
+    "workers: the image acme/runtime:0123456789abcdef, which this checkout's sources give, is not in ECR. " +
+      "Once nanogrid-data is deployed, push it: ENVIRONMENT=test npm run runtime-images",
+  ];
+  expect(await findings({}, wanted)).toEqual(missing);
+
+  const { ecr } = createClients(settingsOf(), { HTTP_PROXY: moto.endpoint });
+  await ecr.send(new CreateRepositoryCommand({ repositoryName: "acme/runtime" }));
+  expect(await findings({}, wanted)).toEqual(missing);
+
+  const imageManifest = JSON.stringify({ schemaVersion: 2, mediaType: "application/vnd.oci.image.manifest.v1+json" });
+  await ecr.send(new PutImageCommand({ repositoryName: "acme/runtime", imageTag: "0123456789abcdef", imageManifest }));
+  expect(await findings({}, wanted)).toEqual([]);
 });

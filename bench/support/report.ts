@@ -11,10 +11,13 @@ export function median(values: readonly number[]): number {
 
 /** `median (minimum – maximum)` with so many decimals. */
 export function spread(values: readonly number[], decimals: number): string {
-  const [low, middle, high] = [Math.min(...values), median(values), Math.max(...values)].map((value) =>
-    value.toFixed(decimals),
-  );
-  return `${middle} (${low} – ${high})`;
+  return spreadOf(values, (value) => value.toFixed(decimals));
+}
+
+/** `median (minimum – maximum)`, each as `format` writes it; the median alone where all read alike. */
+export function spreadOf(values: readonly number[], format: (value: number) => string): string {
+  const [low, middle, high] = [Math.min(...values), median(values), Math.max(...values)].map(format);
+  return low === high ? `${middle}` : `${middle} (${low} – ${high})`;
 }
 
 /**

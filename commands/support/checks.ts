@@ -1,11 +1,13 @@
 /** What can be known before any plan: each check names every problem it finds, in a sentence with its remedy. */
 import { DescribeInstanceTypeOfferingsCommand, type EC2Client } from "@aws-sdk/client-ec2";
+import { type ECRClient, RepositoryNotFoundException } from "@aws-sdk/client-ecr";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { GetCallerIdentityCommand, type STSClient } from "@aws-sdk/client-sts";
 import { z } from "zod";
 import type { Settings } from "../../modules/platform/settings";
 import type { Clients } from "./clients";
 import { Problem, Problems } from "./problem";
+import { digestOf } from "./runtime-images";
 import { objectExists, ownershipOf, STATE_STACK, stateKey } from "./state-bucket";
 import type { SynthesizedStack, TerraformJson } from "./synthesis";
 
@@ -34,6 +36,7 @@ export async function checkBeforePlan(options: CheckOptions): Promise<void> {
   const missing = await checkStateBucket(clients.s3, settings);
   const findings = await Promise.all([
     checkInstanceTypes(clients.ec2, options),
+    checkImages(clients.ecr, options),
     missing.length > 0 ? [] : checkProducers(clients.s3, options),
     checkBuckets(clients.s3, options, missing.length === 0),
     checkArchiveBuckets(options, missing.length === 0),
@@ -165,6 +168,38 @@ async function checkInstanceTypes(
           ),
         ];
   });
+}
+
+const image = z.object({ repository_name: z.string(), image_tag: z.string() });
+
+/** Whether ECR has the container images that the wanted stacks ask for: they say so themselves, as data sources. */
+async function checkImages(
+  ecr: ECRClient,
+  { read, settings, wanted }: Pick<CheckOptions, "read" | "settings" | "wanted">,
+): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (const stack of wanted) {
+    for (const source of Object.values(read(stack).data?.aws_ecr_image ?? {})) {
+      const { image_tag: imageTag, repository_name: repositoryName } = image.parse(source);
+      const digest = await digestOf(ecr, repositoryName, imageTag).catch(absentRepository);
+      if (digest === undefined) {
+        problems.push(
+          new Problem(
+            `${stack}: the image ${repositoryName}:${imageTag}, which this checkout's sources give, is not in ECR.`,
+            `Once nanogrid-data is deployed, push it: ENVIRONMENT=${settings.environment} npm run runtime-images`,
+          ),
+        );
+      }
+    }
+  }
+  return problems;
+}
+
+/** A repository that is not there holds no image. */
+function absentRepository(error: unknown): undefined {
+  if (!(error instanceof RepositoryNotFoundException)) {
+    throw error;
+  }
 }
 
 /** Whether the names of the wanted stacks' buckets are free, or theirs already. S3 names are global. */

@@ -1,6 +1,7 @@
 /** AWS clients for operator commands: bounded in time and retries, and led to the stand-ins where the environment is theirs. */
 import "./sdk-warning";
 import { EC2Client } from "@aws-sdk/client-ec2";
+import { ECRClient } from "@aws-sdk/client-ecr";
 import { S3Client } from "@aws-sdk/client-s3";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { Settings } from "../../modules/platform/settings";
@@ -14,6 +15,7 @@ const STAND_IN_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
 /** The clients that the commands use. */
 export interface Clients {
   readonly ec2: EC2Client;
+  readonly ecr: ECRClient;
   readonly s3: S3Client;
   readonly sts: STSClient;
   /** Where Google Cloud Storage answers. */
@@ -34,6 +36,7 @@ export function createClients(settings: Settings, env: NodeJS.ProcessEnv): Clien
   };
   return {
     ec2: new EC2Client(common),
+    ecr: new ECRClient(common),
     s3: new S3Client({ ...common, forcePathStyle: settings.standIns }),
     sts: new STSClient(common),
     gcs: settings.standIns && env.STORAGE_EMULATOR_HOST ? env.STORAGE_EMULATOR_HOST : "https://storage.googleapis.com",
