@@ -9,6 +9,8 @@ const common = {
 
 module.exports = {
   testTimeout: 30_000,
+  // Most of the time goes into waiting for programs, so that no processor is spared.
+  maxWorkers: "100%",
   projects: [
     {
       ...common,

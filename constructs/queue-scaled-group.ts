@@ -80,7 +80,11 @@ export class QueueScaledGroup extends Construct {
       vpcZoneIdentifier: [...props.subnetIds],
       healthCheckType: "EC2",
       ...launch(props),
-      instanceRefresh: { strategy: "Rolling", preferences: { minHealthyPercentage: 50, instanceWarmup: "180" } },
+      instanceRefresh: {
+        strategy: "Rolling",
+        // A busy worker is protected: by default it would be left out, and keep the old program.
+        preferences: { minHealthyPercentage: 50, instanceWarmup: "180", scaleInProtectedInstances: "Wait" },
+      },
       metricsGranularity: "1Minute",
       enabledMetrics: ["GroupDesiredCapacity", "GroupInServiceInstances"],
       defaultCooldown: props.scaling.kind === "depth" ? props.scaling.cooldownSeconds : undefined,

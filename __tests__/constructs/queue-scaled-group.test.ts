@@ -70,7 +70,7 @@ describe("QueueScaledGroup", () => {
     test("replaces workers half at a time when the template changes", () => {
       expect(depth.resource("aws_autoscaling_group").instance_refresh).toEqual({
         strategy: "Rolling",
-        preferences: { min_healthy_percentage: 50, instance_warmup: "180" },
+        preferences: { min_healthy_percentage: 50, instance_warmup: "180", scale_in_protected_instances: "Wait" },
       });
     });
   });
