@@ -215,6 +215,8 @@ class Bench {
         ids.add(result.job_id);
       }
     }
+    // A worker logs a job after it has told its result.
+    await until("every job is in the worker's log", () => handledOf(worker, ids).length === ids.size);
     return handledOf(worker, ids);
   }
 
