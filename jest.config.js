@@ -4,13 +4,14 @@ const common = {
   roots: ["<rootDir>/__tests__"],
   transform: { "^.+\\.[tj]s$": ["@swc/jest", { jsc: { target: "es2022", parser: { syntax: "typescript" } } }] },
   // These ship ES modules only.
-  transformIgnorePatterns: ["/node_modules/(?!listr2/)"],
+  transformIgnorePatterns: ["/node_modules/(?!(listr2|tiff|iobuffer)/)"],
 };
 
 module.exports = {
   testTimeout: 30_000,
   // Most of the time goes into waiting for programs, so that no processor is spared.
   maxWorkers: "100%",
+  testSequencer: "<rootDir>/__tests__/support/sequencer.js",
   projects: [
     {
       ...common,

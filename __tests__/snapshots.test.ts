@@ -6,11 +6,13 @@ import { ENVIRONMENTS, type Synthesis, stackOf, synthesized } from "./support/sy
 
 /** Hashes of what is built, and how they are shown. A pinned release's checksum is a setting and stays. */
 const MASKS: readonly (readonly [RegExp, string])[] = [
-  [/(assets\/[^/"\\]+\/)[0-9A-F]{32}\//g, "$1<hash>/"],
-  [/(controller|worker)-[0-9a-f]{64}\.zip/g, "$1-<hash>.zip"],
+  [/(assets\/[^/"\\]+\/)[0-9A-F]{32}(?=[/"])/g, "$1<hash>"],
+  [/(controller|worker|presign|inference-[a-z]+)-[0-9a-f]{64}\.zip/g, "$1-<hash>.zip"],
   [/(programs\/[a-z-]+\/)[0-9a-f]{64}\.zip/g, "$1<hash>.zip"],
   [/(artifact_sha256\\" = \\")[0-9a-f]{64}/g, "$1<hash>"],
-  [/("image_tag":")[0-9a-f]{16}/g, "$1<hash>"],
+  [/("image_tag":"|--tag |repository_url\}:)[0-9a-f]{16}/g, "$1<hash>"],
+  [/("source_code_hash":")[^"]+/g, "$1<hash>"],
+  [/(@sha256:)[0-9a-f]{64}/g, "$1<digest>"],
 ];
 
 /** The stack without CDKTF's own remarks, masked. */

@@ -4,7 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { wholeNumber } from "../commands/support/arguments";
 import { emitted } from "./support/emitted";
 import { spreadOf, writeSection } from "./support/report";
 import { burstChart, dayChart, type Series } from "./support/scaling-charts";
@@ -95,8 +96,12 @@ function assumptionsOf(bootSeconds: number): Assumptions {
 async function main(): Promise<void> {
   const { seeds, boot, write } = new Command("bench:scaling")
     .description("Simulates the emitted scaling policies of the workers under bursts, steady load and a day.")
-    .option("-n, --seeds <number>", "runs of each, with jobs and a moment of their own", positive, 5)
-    .option("--boot <seconds>", "until a worker takes its first job (default: the emitted instance warm-up)", positive)
+    .option("-n, --seeds <number>", "runs of each, with jobs and a moment of their own", wholeNumber(1), 5)
+    .option(
+      "--boot <seconds>",
+      "until a worker takes its first job (default: the emitted instance warm-up)",
+      wholeNumber(1),
+    )
     .option("--write", `write the table to ${PAGE} and the charts to ${IMAGES}`, false)
     .parse()
     .opts<Flags>();
@@ -226,14 +231,6 @@ function span(seconds: number): string {
     return `${(seconds / 60).toFixed(1)} min`;
   }
   return seconds < 48 * HOUR ? `${(seconds / HOUR).toFixed(1)} h` : `${(seconds / 24 / HOUR).toFixed(1)} days`;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError("expected a whole number of at least 1");
-  }
-  return value;
 }
 
 void main();

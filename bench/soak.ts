@@ -5,9 +5,10 @@
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { startBalancer } from "../__tests__/support/balancer";
 import { Grid, gridMissing, type Program } from "../__tests__/support/grid";
+import { wholeNumber } from "../commands/support/arguments";
 import { median, writeSection } from "./support/report";
 
 const FUNCTIONS = 4;
@@ -43,8 +44,8 @@ async function main(): Promise<void> {
     .description(
       "Runs two controllers and two workers under steady load, and looks for what is lost, doubled or growing.",
     )
-    .option("--minutes <number>", "how long", positive, 10)
-    .option("--rate <number>", "calls a second", positive, 8)
+    .option("--minutes <number>", "how long", wholeNumber(1), 10)
+    .option("--rate <number>", "calls a second", wholeNumber(1), 8)
     .option("--write", "write the table to docs/benchmarks.md", false)
     .parse()
     .opts<Options>();
@@ -193,14 +194,6 @@ class Soak {
       names.map((name) => [name, [middle(settled.slice(0, third), name), middle(settled.slice(-third), name)]]),
     );
   }
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0)) {
-    throw new InvalidArgumentError("expected a number above 0.");
-  }
-  return value;
 }
 
 main().catch((error: unknown) => {

@@ -8,7 +8,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
+import { wholeNumber } from "../commands/support/arguments";
 import { median, spread, writeSection } from "./support/report";
 
 const RUN_MS = 120_000;
@@ -34,7 +35,7 @@ const LIMITS = { time: 2.5, memory: 3 };
 function main(): void {
   const { runs, write } = new Command("bench:synth")
     .description("Times synth of every stack against an empty CDKTF application.")
-    .option("-n, --runs <number>", "counted runs of each, after one warm-up", positive, 7)
+    .option("-n, --runs <number>", "counted runs of each, after one warm-up", wholeNumber(1), 7)
     .option("--write", "write the table to docs/benchmarks.md", false)
     .parse()
     .opts<{ runs: number; write: boolean }>();
@@ -126,14 +127,6 @@ function tableOf(subjects: readonly Subject[], results: readonly Run[][]): strin
     "|---|---|---|---|---|",
     ...rows,
   ].join("\n");
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) {
-    throw new InvalidArgumentError("expected a whole number of at least 1");
-  }
-  return value;
 }
 
 main();

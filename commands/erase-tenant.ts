@@ -4,8 +4,9 @@
  */
 import { Command } from "commander";
 import { TENANT } from "../userdata/controller/src/keys";
-import { asOperator, type CommonFlags, columns, confirm, type Operator, withCommonFlags } from "./support/operator";
+import { asOperator, type CommonFlags, confirm, type Operator, withCommonFlags } from "./support/operator";
 import { Problem } from "./support/problem";
+import { columns } from "./support/table";
 import { countHoldings, eraseTenant, type HoldingReport } from "./support/tenant-erasure";
 import { holdingsOf } from "./support/tenant-holdings";
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { loadSettings } from "../modules/platform/settings";
+import { missingProviders } from "./support/mirror";
 import { runCommand } from "./support/problem";
 import { shell } from "./support/shell";
 import { type SynthesizedStack, synthesize } from "./support/synthesis";
@@ -38,7 +39,13 @@ async function writeLocks({ fsMirror, platform, output }: Flags): Promise<void> 
   mkdirSync(output, { recursive: true });
   const flags = [...platform.map((name) => `-platform=${name}`), ...(fsMirror ? [`-fs-mirror=${fsMirror}`] : [])];
   for (const stack of stacks) {
-    await writeLock(stack, join(project, "cdktf.out", "stacks", stack.name), join(output, `${stack.name}.hcl`), flags);
+    const folder = join(project, "cdktf.out", "stacks", stack.name);
+    const missing = fsMirror ? missingProviders(fsMirror, join(folder, "cdk.tf.json")) : [];
+    if (missing.length > 0) {
+      process.stdout.write(`${stack.name}: left out: the mirror has no ${missing.join(", ")}\n`);
+      continue;
+    }
+    await writeLock(stack, folder, join(output, `${stack.name}.hcl`), flags);
   }
 }
 

@@ -6,7 +6,8 @@ import { Command } from "commander";
 import { loadSettings } from "../modules/platform/settings";
 import { checkBeforePlan } from "./support/checks";
 import { createClients } from "./support/clients";
-import { Problem, runCommand } from "./support/problem";
+import { chosenStacks } from "./support/plans/waves";
+import { runCommand } from "./support/problem";
 import { readStack, synthesize } from "./support/synthesis";
 
 const program = new Command("preflight")
@@ -21,12 +22,7 @@ async function preflight(wanted: readonly string[]): Promise<void> {
   const project = process.cwd();
   const settings = loadSettings();
   const stacks = await synthesize({ project, environment: settings.environment, env: process.env });
-  const known = stacks.map(({ name }) => name);
-  const unknown = wanted.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
-    throw new Problem(`There is no stack ${unknown.join(", ")}.`, `The stacks are ${known.join(", ")}.`);
-  }
-  const chosen = wanted.length > 0 ? wanted : known;
+  const chosen = chosenStacks(stacks, wanted);
   const clients = createClients(settings, process.env);
   await checkBeforePlan({ settings, clients, stacks, wanted: chosen, read: (stack) => readStack(project, stack) });
   process.stdout.write(

@@ -1,8 +1,10 @@
 /** `ENVIRONMENT=dev npm run queue -- status|peek|redrive`: the queue of jobs and its dead letters. `--help` says more. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
-import { asOperator, type CommonFlags, confirm, type Operator, wholeNumber, withCommonFlags } from "./support/operator";
+import { wholeNumber } from "./support/arguments";
+import { asOperator, type CommonFlags, confirm, type Operator, withCommonFlags } from "./support/operator";
 import { Problem } from "./support/problem";
 import {
   deadLetterQueue,
@@ -14,7 +16,6 @@ import {
   queueText,
   startRedrive,
 } from "./support/queue";
-import { ServiceApi } from "./support/service-api";
 
 const WATCH_MS = 3_000;
 
@@ -58,8 +59,7 @@ withCommonFlags(program.command("redrive"))
   .action((flags: RedriveFlags) => asOperator(flags, (operator) => redrive(operator, flags)));
 
 async function status(operator: Operator): Promise<void> {
-  const sqs = new SQSClient(operator.config);
-  const queue = await queueStatus(sqs, new ServiceApi("monitoring", "1.0", sqs, operator.config));
+  const queue = await queueStatus(new SQSClient(operator.config), new CloudWatchClient(operator.config));
   operator.show(queue, () => queueText(queue));
 }
 

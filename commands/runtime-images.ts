@@ -9,8 +9,8 @@ import { RUNTIMES, type Runtime, runtimeImage } from "../userdata/worker/artifac
 import { checkAccount } from "./support/checks";
 import { type Clients, createClients } from "./support/clients";
 import { Problem, Problems, runCommand } from "./support/problem";
-import { buildImage, type Docker, pushedDigest, pushImage, putManifest } from "./support/runtime-images";
-import { which } from "./support/shell";
+import { findDocker } from "./support/registry";
+import { buildImage, pushedDigest, pushImage, putManifest } from "./support/runtime-images";
 
 interface Flags {
   readonly runtime: readonly Runtime[];
@@ -42,7 +42,7 @@ async function pushImages(runtimes: readonly Runtime[]): Promise<void> {
       continue;
     }
     process.stdout.write(`… building ${image}\n`);
-    const docker = findDocker();
+    const docker = findDocker(process.env);
     const following = { onLine: (line: string) => process.stdout.write(`  ${line}\n`) };
     await buildImage(process.cwd(), docker, runtime, following);
     process.stdout.write(`… pushing ${image}\n`);
@@ -65,14 +65,6 @@ async function digestIn({ ecr }: Clients, { environment }: Settings, runtime: Ru
     }
     throw error;
   }
-}
-
-function findDocker(): Docker {
-  const docker = which("docker", process.env);
-  if (docker === undefined) {
-    throw new Problem("docker is not on PATH: images are built with it.", "Install it, and start its engine.");
-  }
-  return { program: docker, env: process.env };
 }
 
 void program.parseAsync();

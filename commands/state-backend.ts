@@ -10,9 +10,9 @@ import { loadSettings } from "../modules/platform/settings";
 import { checkAccount } from "./support/checks";
 import { createClients } from "./support/clients";
 import { Problem, Problems, runCommand } from "./support/problem";
-import { which } from "./support/shell";
 import { ensureStateBucket, type StateBucketResult } from "./support/state-bucket";
 import { synthesize } from "./support/synthesis";
+import { terraformProgram } from "./support/terraform";
 
 interface Options {
   readonly autoApprove?: boolean;
@@ -39,13 +39,7 @@ async function stateBackend({ autoApprove = false }: Options): Promise<void> {
   const project = process.cwd();
   const settings = loadSettings();
   const say = (text: string) => process.stdout.write(`… ${text}\n`);
-  const terraform = process.env.TERRAFORM_BINARY_NAME ?? which("terraform", process.env);
-  if (terraform === undefined) {
-    throw new Problem(
-      "terraform is not on PATH.",
-      "Install Terraform >= 1.11 from https://developer.hashicorp.com/terraform/install.",
-    );
-  }
+  const terraform = terraformProgram(process.env);
   const clients = createClients(settings, process.env);
   const wrongAccount = await checkAccount(clients.sts, settings);
   if (wrongAccount.length > 0) {

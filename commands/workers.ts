@@ -1,12 +1,13 @@
 /** `ENVIRONMENT=dev npm run workers -- status|scale|refresh|logs`: the workers' group, for operators. `--help` says more. */
+import { CloudWatchClient } from "@aws-sdk/client-cloudwatch";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { Command } from "commander";
+import { wholeNumber } from "./support/arguments";
 import { groupText } from "./support/group";
 import { addLogs, addRefresh, groupOf } from "./support/group-commands";
 import { WORKERS } from "./support/names";
-import { asOperator, type CommonFlags, type Operator, wholeNumber, withCommonFlags } from "./support/operator";
+import { asOperator, type CommonFlags, type Operator, withCommonFlags } from "./support/operator";
 import { queueStatus, queueText } from "./support/queue";
-import { ServiceApi } from "./support/service-api";
 
 const program = new Command("npm run workers --")
   .description("The workers' auto-scaling group of the environment that ENVIRONMENT names (dev without it).")
@@ -34,8 +35,8 @@ addLogs(program, WORKERS);
 
 async function status(operator: Operator): Promise<void> {
   const sqs = new SQSClient(operator.config);
-  const api = new ServiceApi("monitoring", "1.0", sqs, operator.config);
-  const [group, queue] = await Promise.all([groupOf(operator, WORKERS).status(), queueStatus(sqs, api)]);
+  const cloudWatch = new CloudWatchClient(operator.config);
+  const [group, queue] = await Promise.all([groupOf(operator, WORKERS).status(), queueStatus(sqs, cloudWatch)]);
   operator.show({ group, queue }, () => `${groupText(group)}\n\n${queueText(queue)}`);
 }
 

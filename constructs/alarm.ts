@@ -41,3 +41,26 @@ export class Alarm extends Construct {
     });
   }
 }
+
+type Query = NonNullable<AlarmProps["metricQuery"]>;
+
+/** The sum of a metric a minute, as a part of a metric query that is not returned itself. */
+export function sumOf(id: string, namespace: string, metricName: string, dimensions: Readonly<Record<string, string>>) {
+  return { id, metric: { namespace, metricName, dimensions: { ...dimensions }, period: 60, stat: "Sum" } };
+}
+
+/**
+ * The percentage of a load balancer's answers that are 5xx, its own included.
+ *
+ * @param loadBalancer suffix of its ARN
+ */
+export function loadBalancerErrorPercent(loadBalancer: string): Query {
+  const count = (id: string, metricName: string) =>
+    sumOf(id, "AWS/ApplicationELB", metricName, { LoadBalancer: loadBalancer });
+  return [
+    count("target", "HTTPCode_Target_5XX_Count"),
+    count("own", "HTTPCode_ELB_5XX_Count"),
+    count("requests", "RequestCount"),
+    { id: "rate", label: "5xx %", expression: "100 * (FILL(target, 0) + FILL(own, 0)) / requests", returnData: true },
+  ];
+}

@@ -1,6 +1,7 @@
 /** A Google Cloud Storage bucket that is written once, seldom read, and never public. */
 import { StorageBucket } from "@cdktf/provider-google/lib/storage-bucket";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 
 export interface ArchiveBucketProps {
   /** Physical name, global in Cloud Storage. */
@@ -41,6 +42,10 @@ export class ArchiveBucket extends Construct {
       })),
       lifecycle: { preventDestroy: protect },
     });
+    const logs =
+      "One service account may only create objects; Google's Data Access audit logs, a project's setting, say who read.";
+    exception(bucket, "CKV_GCP_62", logs);
+    exception(bucket, "CKV_GCP_63", logs);
     this.name = bucket.name;
   }
 }

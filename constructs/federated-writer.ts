@@ -5,6 +5,7 @@ import { ServiceAccount } from "@cdktf/provider-google/lib/service-account";
 import { ServiceAccountIamMember } from "@cdktf/provider-google/lib/service-account-iam-member";
 import { Fn } from "cdktf";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 
 const IMDS = "http://169.254.169.254/latest";
 
@@ -31,6 +32,7 @@ export class FederatedWriter extends Construct {
 
   constructor(scope: Construct, id: string, props: FederatedWriterProps) {
     super(scope, id);
+    const role = `arn:aws:sts::${props.awsAccountId}:assumed-role/${props.awsRoleName}`;
     const pool = new IamWorkloadIdentityPool(this, "pool", {
       workloadIdentityPoolId: `${props.name}-pool`,
       displayName: `${props.name} workloads`,
@@ -47,12 +49,14 @@ export class FederatedWriter extends Construct {
           "assertion.arn.contains('assumed-role') ? assertion.arn.extract('{account_arn}assumed-role/') + 'assumed-role/' + " +
           "assertion.arn.extract('assumed-role/{role_name}/') : assertion.arn",
       },
+      // Whoever else of the account asks gets no token at all.
+      attributeCondition: `attribute.aws_role == '${role}'`,
     });
+    exception(provider, "CKV_GCP_125", "It is AWS that vouches here; the check is about workflows of GitHub.");
     const account = new ServiceAccount(this, "service-account", {
       accountId: `${props.name}-writer`,
       displayName: props.description,
     });
-    const role = `arn:aws:sts::${props.awsAccountId}:assumed-role/${props.awsRoleName}`;
     new ServiceAccountIamMember(this, "impersonation", {
       serviceAccountId: account.name,
       role: "roles/iam.workloadIdentityUser",

@@ -17,12 +17,12 @@ export function sessionManager(): Statement {
   };
 }
 
-/** Writing one log group's streams, as the CloudWatch agent does. */
+/** Writing one log group's streams, as the CloudWatch agent does: Terraform makes the group and says how long it keeps. */
 export function shipLogs(logGroupArn: string): Statement {
   return {
     sid: "ShipLogs",
-    actions: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-    resources: [logGroupArn, `${logGroupArn}:log-stream:*`],
+    actions: ["logs:CreateLogStream", "logs:PutLogEvents"],
+    resources: [`${logGroupArn}:log-stream:*`],
   };
 }
 
@@ -37,7 +37,7 @@ export function pullImages(repositoryArns: readonly string[]): readonly Statemen
     },
     {
       sid: "PullImages",
-      actions: ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+      actions: ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
       resources: repositoryArns,
     },
   ];

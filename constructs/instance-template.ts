@@ -15,6 +15,11 @@ export const IMAGES = {
     parameter: "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
     rootDevice: "/dev/sda1",
   },
+  /** Amazon Linux 2023 with the ECS agent and NVIDIA's driver, from Amazon's parameter. */
+  ecsGpu: {
+    parameter: "/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id",
+    rootDevice: "/dev/xvda",
+  },
 } as const;
 
 export interface InstanceTemplateProps {
@@ -61,18 +66,9 @@ export class InstanceTemplate extends Construct {
       vpcSecurityGroupIds: [...props.securityGroupIds],
       userData: props.userData,
       updateDefaultVersion: true,
-      metadataOptions: {
-        httpEndpoint: "enabled",
-        httpTokens: "required",
-        httpPutResponseHopLimit: 1,
-      },
+      metadataOptions: CLOSED_METADATA,
       monitoring: { enabled: true },
-      blockDeviceMappings: [
-        {
-          deviceName: props.image.rootDevice,
-          ebs: { volumeSize: props.rootVolumeGib, volumeType: "gp3", encrypted: "true", deleteOnTermination: "true" },
-        },
-      ],
+      blockDeviceMappings: [rootVolume(props.image.rootDevice, props.rootVolumeGib)],
       tags: { Name: props.name },
     });
     this.id = template.id;
@@ -80,10 +76,18 @@ export class InstanceTemplate extends Construct {
   }
 }
 
+/** Metadata of version 2 alone, for the instance alone: no container reaches it. */
+export const CLOSED_METADATA = { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 };
+
+/** An encrypted gp3 root volume that ends with its instance. */
+export function rootVolume(deviceName: string, volumeSize: number) {
+  return { deviceName, ebs: { volumeSize, volumeType: "gp3", encrypted: "true", deleteOnTermination: "true" } };
+}
+
 /** Fails the plan, with a remedy, when a zone does not offer an instance type. */
-export function assertOffered(scope: Construct, instanceType: string, zones: readonly string[]): void {
+export function assertOffered(scope: Construct, instanceType: string, zones: readonly string[], id = "offered"): void {
   const offered = [...new Set(zones)].sort();
-  new DataAwsEc2InstanceTypeOfferings(scope, "offered", {
+  new DataAwsEc2InstanceTypeOfferings(scope, id, {
     locationType: "availability-zone",
     filter: [
       { name: "instance-type", values: [instanceType] },

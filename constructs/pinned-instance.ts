@@ -5,6 +5,7 @@ import { EbsVolume } from "@cdktf/provider-aws/lib/ebs-volume";
 import { Instance } from "@cdktf/provider-aws/lib/instance";
 import { VolumeAttachment } from "@cdktf/provider-aws/lib/volume-attachment";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 import { assertOffered } from "./instance-template";
 
 export interface PinnedInstanceProps {
@@ -60,6 +61,7 @@ export class PinnedInstance extends Construct {
       tags: { Name: `${props.name}-data` },
       lifecycle: { preventDestroy: props.protect ?? true },
     });
+    exception(volume, "CKV_AWS_189", "EBS encrypts the volume; a key of our own would be one more thing to lose.");
     const instance = new Instance(this, "Resource", {
       ami: props.amiId ?? new DataAwsSsmParameter(this, "ami", { name: props.amiParameter }).insecureValue,
       instanceType: props.instanceType,

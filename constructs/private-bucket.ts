@@ -1,5 +1,6 @@
 /** An S3 bucket that is private, encrypted and reachable over TLS only. */
 import { S3Bucket } from "@cdktf/provider-aws/lib/s3-bucket";
+import { S3BucketCorsConfiguration } from "@cdktf/provider-aws/lib/s3-bucket-cors-configuration";
 import { S3BucketLifecycleConfiguration } from "@cdktf/provider-aws/lib/s3-bucket-lifecycle-configuration";
 import { S3BucketOwnershipControls } from "@cdktf/provider-aws/lib/s3-bucket-ownership-controls";
 import { S3BucketPolicy } from "@cdktf/provider-aws/lib/s3-bucket-policy";
@@ -8,6 +9,7 @@ import { S3BucketServerSideEncryptionConfigurationA } from "@cdktf/provider-aws/
 import { S3BucketVersioningA } from "@cdktf/provider-aws/lib/s3-bucket-versioning";
 import type { ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 import { policyDocument } from "./role";
 
 export interface PrivateBucketProps {
@@ -23,7 +25,12 @@ export interface PrivateBucketProps {
   readonly protect?: boolean;
   /** A service that may write objects: its principal and the prefix of their keys. @default - none */
   readonly writer?: { readonly service: string; readonly prefix: string };
+  /** Pages that may use presigned URLs of it from a browser: their origins, and the HTTP methods. @default - none */
+  readonly browsers?: { readonly origins: readonly string[]; readonly methods: readonly ("GET" | "PUT" | "POST")[] };
 }
+
+/** How long a browser remembers that a page may, in seconds. */
+const PREFLIGHT_SECONDS = 3_000;
 
 /** A bucket with SSE-S3, no public access, no ACLs, a TLS-only policy, and unfinished uploads cleared after a week. */
 export class PrivateBucket extends Construct {
@@ -42,10 +49,26 @@ export class PrivateBucket extends Construct {
       forceDestroy: !protect,
       lifecycle: { preventDestroy: protect },
     });
+    acceptFindings(bucket, props);
     this.name = bucket.bucket;
     this.arn = bucket.arn;
     this.policy = this.createAccessRules(bucket, props.writer);
     this.createDataRules(bucket, props);
+    if (props.browsers) {
+      const { origins, methods } = props.browsers;
+      new S3BucketCorsConfiguration(this, "cors", {
+        bucket: bucket.id,
+        corsRule: [
+          {
+            allowedOrigins: [...origins],
+            allowedMethods: [...methods],
+            allowedHeaders: ["*"],
+            exposeHeaders: ["ETag"],
+            maxAgeSeconds: PREFLIGHT_SECONDS,
+          },
+        ],
+      });
+    }
   }
 
   private createAccessRules(bucket: S3Bucket, writer: PrivateBucketProps["writer"]): S3BucketPolicy {
@@ -133,5 +156,19 @@ export class PrivateBucket extends Construct {
           : []),
       ],
     });
+  }
+}
+
+function acceptFindings(bucket: S3Bucket, { versioned }: PrivateBucketProps): void {
+  exception(
+    bucket,
+    "CKV_AWS_18",
+    "Only roles of this account get in; CloudTrail's data events, an account's setting, say who read what.",
+  );
+  exception(bucket, "CKV_AWS_144", "A second region doubles the price of data that its versions already bring back.");
+  exception(bucket, "CKV_AWS_145", "SSE-S3 encrypts every object; a key of our own would be one more thing to lose.");
+  exception(bucket, "CKV2_AWS_62", "Nothing waits for an object to come: programs hear of it from whoever wrote it.");
+  if (!versioned) {
+    exception(bucket, "CKV_AWS_21", "What is in it is written once, replaced by nobody, and ends by itself.");
   }
 }

@@ -4,6 +4,7 @@ import { ElasticacheSubnetGroup } from "@cdktf/provider-aws/lib/elasticache-subn
 import { ElasticacheUser } from "@cdktf/provider-aws/lib/elasticache-user";
 import { ElasticacheUserGroup } from "@cdktf/provider-aws/lib/elasticache-user-group";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 
 /** A user that signs in with an IAM token. */
 export interface RedisUserProps {
@@ -34,6 +35,8 @@ export interface RedisProps {
   readonly securityGroupIds: readonly string[];
   /** Who may sign in. */
   readonly users: readonly RedisUserProps[];
+  /** Protects the group, and the results in it, from destruction. @default true */
+  readonly protect?: boolean;
 }
 
 /** Redis, encrypted in transit and at rest, without a shared secret: an AUTH token would enter the state. */
@@ -72,7 +75,16 @@ export class Redis extends Construct {
       userGroupIds: [this.createUsers(props)],
       snapshotRetentionLimit: 0,
       applyImmediately: true,
+      lifecycle: { preventDestroy: props.protect ?? true },
     });
+    exception(
+      group,
+      "CKV_AWS_191",
+      "ElastiCache encrypts every node; a key of our own would be one more thing to lose.",
+    );
+    if (replicas === 0) {
+      exception(group, "CKV2_AWS_50", "One node by choice: a replica is a setting, and doubles the price.");
+    }
     this.host = group.primaryEndpointAddress;
     this.name = group.replicationGroupId;
     this.arn = group.arn;

@@ -2,8 +2,9 @@
 import { IamInstanceProfile } from "@cdktf/provider-aws/lib/iam-instance-profile";
 import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
 import { IamRolePolicy } from "@cdktf/provider-aws/lib/iam-role-policy";
-import { Fn } from "cdktf";
+import { Fn, type ITerraformDependable } from "cdktf";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 
 /** A condition of a statement, as in `{ test: "StringEquals", variable: "aws:SourceAccount", values: ["…"] }`. */
 export interface StatementCondition {
@@ -18,11 +19,11 @@ export interface Statement {
   readonly sid: string;
   /** Exact actions, never a wildcard. */
   readonly actions: readonly string[];
-  /** ARNs. `*` alone only where the action has no resource-level permission, with `wildcardReason`. */
+  /** ARNs. `*`, or every resource of a type, only where nothing narrower works, with `wildcardReason`. */
   readonly resources: readonly string[];
   /** @default - unconditional */
   readonly conditions?: readonly StatementCondition[];
-  /** Why `*` is the only resource that works. Required with it. */
+  /** Why nothing narrower works. Required with such a resource. */
   readonly wildcardReason?: string;
 }
 
@@ -31,10 +32,12 @@ export interface RoleProps {
   readonly name: string;
   /** What the role is for. */
   readonly description: string;
-  /** Service principal that assumes it, such as `ec2.amazonaws.com`. */
+  /** Who assumes it: a service principal such as `ec2.amazonaws.com`, or, as 12 digits, an account, whose policies say which of its roles. */
   readonly service: string;
   /** Conditions of the trust policy. @default - none */
   readonly trustConditions?: readonly StatementCondition[];
+  /** Whether the service tags the session, as EKS Pod Identity does with the pod's names. @default false */
+  readonly sessionTags?: boolean;
   /** What the role may do. */
   readonly statements: readonly Statement[];
 }
@@ -45,9 +48,17 @@ export class Role extends Construct {
   readonly arn: string;
   /** Name of the role. */
   readonly name: string;
+  /** Service principal or account that assumes it. */
+  readonly service: string;
+  /** What the role may do. */
+  readonly statements: readonly Statement[];
+  /** The policy: whoever acts at creation depends on it. */
+  readonly permissions: ITerraformDependable;
 
   constructor(scope: Construct, id: string, props: RoleProps) {
     super(scope, id);
+    this.service = props.service;
+    this.statements = props.statements;
     props.statements.forEach(assertExact);
     const role = new IamRole(this, "Resource", {
       name: props.name,
@@ -56,13 +67,13 @@ export class Role extends Construct {
         {
           Sid: "Trust",
           Effect: "Allow",
-          Action: "sts:AssumeRole",
-          Principal: { Service: props.service },
+          Action: props.sessionTags ? ["sts:AssumeRole", "sts:TagSession"] : "sts:AssumeRole",
+          Principal: principalOf(props.service),
           ...conditionBlock(props.trustConditions),
         },
       ]),
     });
-    new IamRolePolicy(this, "permissions", {
+    const permissions = new IamRolePolicy(this, "permissions", {
       name: "permissions",
       role: role.name,
       policy: policyDocument(
@@ -75,8 +86,14 @@ export class Role extends Construct {
         })),
       ),
     });
+    for (const { sid, resources, wildcardReason } of props.statements) {
+      if (wildcardReason && resources.some(namesEverything)) {
+        exception(permissions, "iam-no-wildcard-resource", wildcardReason, sid);
+      }
+    }
     this.arn = role.arn;
     this.name = role.name;
+    this.permissions = permissions;
   }
 
   /** An instance profile of the same name, for EC2. */
@@ -90,6 +107,11 @@ export function policyDocument(statements: readonly object[]): string {
   return Fn.jsonencode({ Version: "2012-10-17", Statement: statements });
 }
 
+/** @param name a service principal, or the id of an account */
+export function principalOf(name: string): object {
+  return /^\d{12}$/.test(name) ? { AWS: `arn:aws:iam::${name}:root` } : { Service: name };
+}
+
 function conditionBlock(conditions: readonly StatementCondition[] = []): object {
   if (conditions.length === 0) {
     return {};
@@ -101,12 +123,21 @@ function conditionBlock(conditions: readonly StatementCondition[] = []): object 
   return { Condition: block };
 }
 
+/**
+ * Whether an ARN stands for everything, or for everything of a service or of a type: `*`, `arn:aws:s3:::*`,
+ * `arn:aws:ec2:ap-northeast-2:123456789012:instance/*`.
+ */
+export function namesEverything(arn: string): boolean {
+  return /^[*?]+$|^arn:[^:$]*:[^:$]*:[^:$]*:[^:$]*:\*$|^arn:[^:$]*:[^:$]*:[^:$]*:[^:$]+:[\w-]+[/:]\*$/.test(arn);
+}
+
 function assertExact({ sid, actions, resources, wildcardReason }: Statement): void {
   const loose = actions.find((action) => action.includes("*"));
   if (loose) {
     throw new Error(`statement ${sid}: action "${loose}" has a wildcard. Name each action.`);
   }
-  if (resources.includes("*") && !wildcardReason) {
-    throw new Error(`statement ${sid}: resource "*" without a reason. Name the ARN, or set wildcardReason.`);
+  const wide = resources.find(namesEverything);
+  if (wide && !wildcardReason) {
+    throw new Error(`statement ${sid}: resource "${wide}" without a reason. Name the ARN, or set wildcardReason.`);
   }
 }

@@ -13,8 +13,18 @@ export interface SecurityGroupProps {
   readonly vpcId: string;
 }
 
-/** What reaches a group: another group, or a range of addresses. */
-export type Source = SecurityGroup | { readonly cidr: string };
+/** What reaches a group, or is reached from it: another group, one that AWS makes by its id, a range of addresses, or a prefix list such as that of S3. */
+export type Source =
+  | SecurityGroup
+  | { readonly groupId: string }
+  | { readonly cidr: string }
+  | { readonly prefixListId: string };
+
+/** Neighbouring ports, both ends included. */
+export interface PortRange {
+  readonly from: number;
+  readonly to: number;
+}
 
 /** A security group. It lets nothing in and nothing out until a rule says so. */
 export class SecurityGroup extends Construct {
@@ -33,20 +43,38 @@ export class SecurityGroup extends Construct {
   }
 
   /**
-   * Lets one TCP port in.
+   * Lets one TCP port in. What is open to the whole internet on purpose says so with an `exception` for the rule that this gives.
    *
    * @param id name of the rule in the state: `from-load-balancer`
    * @param port TCP port
    * @param source who may connect
    * @param description why
    */
-  allowIn(id: string, port: number, source: Source, description: string): void {
-    new VpcSecurityGroupIngressRule(this, id, {
+  allowIn(id: string, port: number, source: Source, description: string): VpcSecurityGroupIngressRule {
+    return new VpcSecurityGroupIngressRule(this, id, {
       securityGroupId: this.id,
       ipProtocol: "tcp",
-      fromPort: port,
-      toPort: port,
-      ...(source instanceof SecurityGroup ? { referencedSecurityGroupId: source.id } : { cidrIpv4: source.cidr }),
+      ...portsOf(port),
+      ...peerOf(source),
+      description,
+      tags: { Name: id },
+    });
+  }
+
+  /**
+   * Lets TCP ports of one destination out.
+   *
+   * @param id name of the rule in the state: `to-tasks`
+   * @param port TCP port, or neighbouring ones
+   * @param destination what may be connected to
+   * @param description why
+   */
+  allowOut(id: string, port: number | PortRange, destination: Source, description: string): void {
+    new VpcSecurityGroupEgressRule(this, id, {
+      securityGroupId: this.id,
+      ipProtocol: "tcp",
+      ...portsOf(port),
+      ...peerOf(destination),
       description,
       tags: { Name: id },
     });
@@ -62,4 +90,19 @@ export class SecurityGroup extends Construct {
       tags: { Name: "all-out" },
     });
   }
+}
+
+function portsOf(port: number | PortRange): { fromPort: number; toPort: number } {
+  const { from, to } = typeof port === "number" ? { from: port, to: port } : port;
+  return { fromPort: from, toPort: to };
+}
+
+function peerOf(peer: Source) {
+  if (peer instanceof SecurityGroup) {
+    return { referencedSecurityGroupId: peer.id };
+  }
+  if ("groupId" in peer) {
+    return { referencedSecurityGroupId: peer.groupId };
+  }
+  return "cidr" in peer ? { cidrIpv4: peer.cidr } : { prefixListId: peer.prefixListId };
 }

@@ -1,6 +1,7 @@
 /** A DynamoDB table billed by request, with point-in-time recovery. */
 import { DynamodbTable } from "@cdktf/provider-aws/lib/dynamodb-table";
 import { Construct } from "constructs";
+import { exception } from "./exception";
 
 /** A key: a partition key, which is a string, and, where there is one, a sort key. */
 export interface TableKey {
@@ -51,6 +52,7 @@ export class Table extends Construct {
       deletionProtectionEnabled: protect,
       lifecycle: { preventDestroy: protect },
     });
+    exception(table, "CKV_AWS_119", "DynamoDB encrypts every table; a key of our own would be one more thing to lose.");
     if (props.indexes) {
       // The bindings are older than `key_schema`, whose predecessors warn in every plan.
       table.addOverride("global_secondary_index", Object.entries(props.indexes).map(indexBlock));

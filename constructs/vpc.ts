@@ -1,5 +1,4 @@
 /** A VPC of named subnets with their routes, NAT gateways, gateway endpoints and flow logs. */
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { DefaultSecurityGroup } from "@cdktf/provider-aws/lib/default-security-group";
 import { Eip } from "@cdktf/provider-aws/lib/eip";
 import { FlowLog } from "@cdktf/provider-aws/lib/flow-log";
@@ -12,6 +11,8 @@ import { Subnet } from "@cdktf/provider-aws/lib/subnet";
 import { Vpc as AwsVpc } from "@cdktf/provider-aws/lib/vpc";
 import { VpcEndpoint } from "@cdktf/provider-aws/lib/vpc-endpoint";
 import { Construct } from "constructs";
+import { exception } from "./exception";
+import { LogGroup } from "./log-group";
 import { Role } from "./role";
 
 const ANYWHERE = "0.0.0.0/0";
@@ -39,6 +40,8 @@ export interface VpcProps {
   readonly subnets: readonly SubnetProps[];
   /** A NAT gateway in the first public subnet of each zone instead of one in the first public subnet. @default false */
   readonly natPerZone?: boolean;
+  /** Whether private subnets reach the internet at all; otherwise endpoints are their only way out. @default true */
+  readonly nat?: boolean;
   /** Gateway endpoints on the private route tables. @default - none */
   readonly gatewayEndpoints?: readonly ("s3" | "dynamodb")[];
   /** Days that flow logs are kept. */
@@ -51,7 +54,8 @@ export class Vpc extends Construct {
   readonly id: string;
   private readonly props: VpcProps;
   private readonly subnets = new Map<string, Subnet>();
-  private readonly privateRouteTables: RouteTable[] = [];
+  private readonly routeTables: { readonly name: string; readonly id: string }[] = [];
+  private readonly gatewayEndpoints = new Map<string, VpcEndpoint>();
 
   constructor(scope: Construct, id: string, props: VpcProps) {
     super(scope, id);
@@ -86,7 +90,25 @@ export class Vpc extends Construct {
 
   /** Ids of the route tables of the private subnets: one, or one per zone. */
   get privateRouteTableIds(): string[] {
-    return this.privateRouteTables.map((table) => table.id);
+    return this.routeTables.map(({ id }) => id);
+  }
+
+  /** Those tables by name: `private`, or `private-a` and the like with one per zone. */
+  get privateRouteTables(): readonly { readonly name: string; readonly id: string }[] {
+    return this.routeTables;
+  }
+
+  /**
+   * Prefix list with the addresses of a service that has a gateway endpoint here, for rules of security groups.
+   *
+   * @throws Error when it has none
+   */
+  prefixListId(service: "s3" | "dynamodb"): string {
+    const endpoint = this.gatewayEndpoints.get(service);
+    if (!endpoint) {
+      throw new Error(`${this.node.path}: no gateway endpoint of ${service}. Add it to gatewayEndpoints.`);
+    }
+    return endpoint.prefixListId;
   }
 
   private createSubnet(props: SubnetProps): void {
@@ -97,6 +119,13 @@ export class Vpc extends Construct {
       mapPublicIpOnLaunch: props.public,
       tags: { Name: `${this.props.prefix} ${props.name}` },
     });
+    if (props.public) {
+      exception(
+        subnet,
+        "CKV_AWS_130",
+        "A public subnet is for what the internet reaches: without an address nothing in it gets out.",
+      );
+    }
     this.subnets.set(props.name, subnet);
   }
 
@@ -119,20 +148,22 @@ export class Vpc extends Construct {
     const groups = this.props.natPerZone ? zones.map((zone) => [zone]) : zones.length > 0 ? [zones] : [];
     for (const group of groups) {
       const suffix = this.props.natPerZone ? `-${group[0]?.slice(-1)}` : "";
-      const nat = this.createNatGateway(group, suffix);
+      const nat = (this.props.nat ?? true) ? this.createNatGateway(group, suffix) : undefined;
       const table = new RouteTable(this, `private-routes${suffix}`, {
         vpcId: this.id,
         tags: this.named(`private${suffix}`),
       });
-      new Route(this, `private-default-route${suffix}`, {
-        routeTableId: table.id,
-        destinationCidrBlock: ANYWHERE,
-        natGatewayId: nat.id,
-      });
+      if (nat) {
+        new Route(this, `private-default-route${suffix}`, {
+          routeTableId: table.id,
+          destinationCidrBlock: ANYWHERE,
+          natGatewayId: nat.id,
+        });
+      }
       for (const { name } of isPrivate.filter(({ zone }) => group.includes(zone))) {
         this.associate(name, table);
       }
-      this.privateRouteTables.push(table);
+      this.routeTables.push({ name: `private${suffix}`, id: table.id });
     }
   }
 
@@ -153,20 +184,21 @@ export class Vpc extends Construct {
 
   private createEndpoints(): void {
     for (const service of this.props.gatewayEndpoints ?? []) {
-      new VpcEndpoint(this, `${service}-endpoint`, {
+      const endpoint = new VpcEndpoint(this, `${service}-endpoint`, {
         vpcId: this.id,
         serviceName: `com.amazonaws.${this.props.region}.${service}`,
         vpcEndpointType: "Gateway",
         routeTableIds: this.privateRouteTableIds,
         tags: this.named(`${service}-endpoint`),
       });
+      this.gatewayEndpoints.set(service, endpoint);
     }
   }
 
   private createFlowLogs(vpc: AwsVpc): void {
-    const group = new CloudwatchLogGroup(this, "flow-logs-group", {
+    const group = new LogGroup(this, "flow-logs-group", {
       name: `/vpc/${this.props.prefix}/flow-logs`,
-      retentionInDays: this.props.flowLogsRetentionDays,
+      retentionDays: this.props.flowLogsRetentionDays,
     });
     const role = new Role(this, "flow-logs-role", {
       name: `${this.props.prefix}_flow_logs_role`,

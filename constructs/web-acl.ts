@@ -1,10 +1,10 @@
 /** A WAF web ACL in front of a load balancer, through which uploads of source code still pass. */
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { Wafv2WebAcl, type Wafv2WebAclRule } from "@cdktf/provider-aws/lib/wafv2-web-acl";
 import { Wafv2WebAclAssociation } from "@cdktf/provider-aws/lib/wafv2-web-acl-association";
 import { Wafv2WebAclLoggingConfiguration } from "@cdktf/provider-aws/lib/wafv2-web-acl-logging-configuration";
 import { Construct } from "constructs";
 import { regexForIntegersAbove } from "./integer-regex";
+import { LogGroup } from "./log-group";
 
 /**
  * The managed rule sets with their body rules: the rule's name and the label that it leaves. From AWS's list of baseline rule groups,
@@ -71,10 +71,10 @@ export class WebAcl extends Construct {
   }
 
   private createLog(acl: Wafv2WebAcl, props: WebAclProps): void {
-    const group = new CloudwatchLogGroup(this, "log-group", {
+    const group = new LogGroup(this, "log-group", {
       // WAF delivers to no log group whose name begins otherwise.
       name: `aws-waf-logs-${props.name}`,
-      retentionInDays: props.logRetentionDays,
+      retentionDays: props.logRetentionDays,
     });
     new Wafv2WebAclLoggingConfiguration(this, "logging", {
       resourceArn: acl.arn,

@@ -21,6 +21,8 @@ export interface WorkQueueProps {
   readonly retentionSeconds: number;
   /** ARNs told when the dead-letter queue holds a message, and when it is empty again. */
   readonly alarmActions: readonly string[];
+  /** Protects both queues, and the messages in them, from destruction. @default true */
+  readonly protect?: boolean;
 }
 
 /** A standard queue: SSE, long polling, TLS only, and a dead-letter queue that only it feeds. */
@@ -40,10 +42,12 @@ export class WorkQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: WorkQueueProps) {
     super(scope, id);
+    const lifecycle = { preventDestroy: props.protect ?? true };
     const deadLetters = new SqsQueue(this, "dead-letters", {
       name: `${props.name}-dlq`,
       messageRetentionSeconds: props.retentionSeconds,
       sqsManagedSseEnabled: true,
+      lifecycle,
     });
     const queue = new SqsQueue(this, "Resource", {
       name: props.name,
@@ -55,6 +59,7 @@ export class WorkQueue extends Construct {
         deadLetterTargetArn: deadLetters.arn,
         maxReceiveCount: props.maxReceiveCount,
       }),
+      lifecycle,
     });
     new SqsQueueRedriveAllowPolicy(this, "dead-letters-source", {
       queueUrl: deadLetters.url,

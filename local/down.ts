@@ -1,17 +1,21 @@
-/** `npm run local:down`: ends everything that `npm start` started, and removes everything that it made. */
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+/** `npm run local:down`: ends everything that `npm start` and the `npm run local:…` of the other systems started, and removes what they made. */
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { Problem, runCommand } from "../commands/support/problem";
 import { shell, which } from "../commands/support/shell";
+import { DENOISE_SERVICES } from "./phases/denoise-programs";
 import { closeEgress } from "./phases/egress";
-import { ENGINE_SERVICE, recordedEngine, stopEngine } from "./phases/engine";
+import { ENGINE_SERVICE, type Engine, enginesInUse, stopEngine } from "./phases/engine";
 import { builtImages } from "./phases/images";
+import { INFERENCE_SERVICES } from "./phases/inference-programs";
+import { ML_FUNCTION_SERVICE } from "./phases/ml-function";
 import { PROGRAM_SERVICES } from "./phases/programs";
 import { RUN_SERVICE } from "./phases/settings";
 import { ENVIRONMENT } from "./phases/synth";
 import { type Places, placesOf } from "./places";
-import { findService, identityOf, recordedServices, stopService } from "./services";
+import { identityOf, recordedServices, stopService } from "./services";
 
 /** Time to end, in milliseconds, of what needs more than the others: a run of `npm start` ends its programs first. */
 const GRACE_MS: Readonly<Record<string, number>> = { [RUN_SERVICE]: 90_000 };
@@ -20,6 +24,9 @@ const DEFAULT_GRACE_MS = 15_000;
 const WORKER_LABEL = "nanogrid.worker";
 const DOCKER_MS = 60_000;
 const UMOUNT_MS = 10_000;
+/** Tries to remove a folder that something else still writes into, and the pause between them, in milliseconds. */
+const REMOVALS = 10;
+const PAUSE_MS = 300;
 
 async function down(): Promise<void> {
   const places = placesOf();
@@ -30,50 +37,65 @@ async function down(): Promise<void> {
     }
   };
   await end(RUN_SERVICE);
-  await Promise.all(PROGRAM_SERVICES.map(end));
-  await removeContainers(places);
+  const services = [...PROGRAM_SERVICES, ...DENOISE_SERVICES, ...INFERENCE_SERVICES, ML_FUNCTION_SERVICE];
+  await Promise.all(services.map(end));
+  await cleanEngines(places);
   if (await stopEngine(places, process.env)) {
     ended.push(ENGINE_SERVICE);
   }
   await Promise.all(recordedServices(places).map(end));
   await unmount(places);
-  const removed = removeFiles(places);
+  const removed = await removeFiles(places);
   process.stdout.write(
     `Ended: ${ended.join(", ") || "nothing was running"}.\nRemoved: ${removed.join(", ") || "nothing was there"}.\n`,
   );
 }
 
-/** Removes the containers. From an engine that is not ours, only those of workers that are gone, and the images that were built here. */
-async function removeContainers(places: Places): Promise<void> {
-  const engine = recordedEngine(places);
+/**
+ * Removes the containers, then the network of functions, then the images. From an engine that is not ours, only containers of workers that
+ * are gone, and images that were built here.
+ */
+async function cleanEngines(places: Places): Promise<void> {
   const docker = which("docker", process.env);
-  // An engine of our own that has ended took its containers with it; its data goes with the folder.
-  const hasEnded = engine?.own && findService(places, ENGINE_SERVICE) === undefined;
-  if (engine === undefined || hasEnded || docker === undefined) {
-    return;
-  }
-  const env = { ...process.env, DOCKER_HOST: engine.host };
-  const run = async (...args: string[]) => {
-    const output = await shell(docker, args, { env, timeoutMs: DOCKER_MS });
-    return output.split("\n").filter(Boolean);
-  };
-  try {
-    const workers = ["--filter", `label=${WORKER_LABEL}`, "--format", `{{.ID}} {{.Label "${WORKER_LABEL}"}}`];
-    const containers = engine.own
-      ? await run("ps", "--all", "--quiet")
-      : (await run("ps", "--all", ...workers))
-          .map((line) => line.split(" "))
-          .flatMap(([id = "", life = ""]) => (isAlive(life) ? [] : [id]));
-    if (containers.length > 0) {
-      await run("rm", "--force", "--volumes", ...containers);
+  const engines = docker === undefined ? [] : enginesInUse(places);
+  const each = async (clean: (engine: Engine, run: Docker) => Promise<void>) => {
+    for (const engine of engines) {
+      const env = { ...process.env, DOCKER_HOST: engine.host };
+      const run = async (...args: string[]) => {
+        const output = await shell(docker ?? "", args, { env, timeoutMs: DOCKER_MS });
+        return output.split("\n").filter(Boolean);
+      };
+      await clean(engine, run).catch((error: Error) => {
+        process.stderr.write(`! The engine at ${engine.host} could not be cleaned: ${error.message}\n`);
+      });
     }
-    await closeEgress(places, process.env);
-    const images = engine.own ? [] : builtImages(places);
-    if (images.length > 0) {
+  };
+  await each(removeContainers);
+  if (engines.length > 0) {
+    await closeEgress(places, process.env).catch((error: Error) => {
+      process.stderr.write(`! The network of functions was not removed: ${error.message}\n`);
+    });
+  }
+  const images = builtImages(places);
+  await each(async ({ own }, run) => {
+    if (!own && images.length > 0) {
       await run("image", "rm", ...images);
     }
-  } catch (error) {
-    process.stderr.write(`! The engine at ${engine.host} could not be cleaned: ${(error as Error).message}\n`);
+  });
+}
+
+/** Runs Docker's command line against one engine. @returns its output's lines */
+type Docker = (...args: string[]) => Promise<string[]>;
+
+async function removeContainers({ own }: Engine, run: Docker): Promise<void> {
+  const workers = ["--filter", `label=${WORKER_LABEL}`, "--format", `{{.ID}} {{.Label "${WORKER_LABEL}"}}`];
+  const containers = own
+    ? await run("ps", "--all", "--quiet")
+    : (await run("ps", "--all", ...workers))
+        .map((line) => line.split(" "))
+        .flatMap(([id = "", life = ""]) => (isAlive(life) ? [] : [id]));
+  if (containers.length > 0) {
+    await run("rm", "--force", "--volumes", ...containers);
   }
 }
 
@@ -99,7 +121,7 @@ async function unmount(places: Places): Promise<void> {
 }
 
 /** @returns what was removed, relative to the checkout where it is inside */
-function removeFiles(places: Places): string[] {
+async function removeFiles(places: Places): Promise<string[]> {
   const files = [
     places.home,
     places.sockets,
@@ -108,10 +130,71 @@ function removeFiles(places: Places): string[] {
   ];
   const present = files.filter((file) => existsSync(file));
   for (const file of present) {
-    rmSync(file, { recursive: true, force: true });
+    await remove(file);
   }
   removeIfEmpty(places.bootstrap);
   return present.map((file) => file.replace(`${places.project}/`, ""));
+}
+
+/**
+ * Removes a file or folder. A program that is about to end may still write into it, so it is tried again for a while.
+ *
+ * @throws Problem that names what writes, when it does not end
+ */
+async function remove(path: string): Promise<void> {
+  for (let tried = 1; ; tried++) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOTEMPTY") {
+        throw error;
+      }
+      if (tried === REMOVALS) {
+        const users = usersOf(path);
+        throw new Problem(
+          `${path} cannot be removed: ${users.join(", ") || "something"} still writes into it.`,
+          "End that, then run npm run local:down again.",
+          undefined,
+          { cause: error },
+        );
+      }
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+/** Processes that run in a folder or have a file of it open, as `name (pid 1)`. Empty where the system does not tell. */
+function usersOf(folder: string): string[] {
+  const isBelow = (link: string) => {
+    try {
+      return `${readlinkSync(link)}/`.startsWith(`${folder}/`);
+    } catch {
+      return false;
+    }
+  };
+  const entries = (path: string) => {
+    try {
+      return readdirSync(path);
+    } catch {
+      return [];
+    }
+  };
+  return entries("/proc")
+    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .filter((pid) => {
+      const files = join("/proc", pid, "fd");
+      return isBelow(join("/proc", pid, "cwd")) || entries(files).some((file) => isBelow(join(files, file)));
+    })
+    .map((pid) => `${nameOf(pid)} (pid ${pid})`);
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(join("/proc", pid, "comm"), "utf8").trim();
+  } catch {
+    return "a program that has ended since";
+  }
 }
 
 /** Other environments' first states may be in it. */

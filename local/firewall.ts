@@ -33,8 +33,8 @@ export function hasFirewall(places: Places): boolean {
   return existsSync(recordOf(places));
 }
 
-/** Whether an engine of this machine that is not ours has it. */
-export async function otherHasFirewall(env: NodeJS.ProcessEnv): Promise<boolean> {
+/** Whether an engine has made the chain for others' rules. */
+export async function hasUserChain(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (process.getuid?.() !== 0 || which("iptables", env) === undefined) {
     return false;
   }

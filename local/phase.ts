@@ -1,10 +1,20 @@
 /** What a phase of `npm start` is, and what the phases hand on to each other. */
+import type { SmokeResult } from "../commands/support/denoise/smoke";
+import type { PredictedFile } from "../commands/support/ml/predict";
 import type { Settings } from "../modules/platform/settings";
+import type { DenoisePrograms } from "./phases/denoise-programs";
+import type { DenoiseHandover } from "./phases/denoise-states";
 import type { Deployment } from "./phases/deploy";
 import type { Egress } from "./phases/egress";
 import type { Engine } from "./phases/engine";
 import type { Hello } from "./phases/hello";
 import type { PublishedImages, RuntimeImages } from "./phases/images";
+import type { InferenceExample } from "./phases/inference-example";
+import type { InferencePrograms } from "./phases/inference-programs";
+import type { InferenceHandover } from "./phases/inference-states";
+import type { MlFunctionUrl } from "./phases/ml-function";
+import type { MusicExample } from "./phases/music-example";
+import type { MusicPrograms } from "./phases/music-programs";
 import type { Programs } from "./phases/programs";
 import type { Pythons } from "./phases/python";
 import type { StandIns } from "./phases/stand-ins";
@@ -14,8 +24,13 @@ import type { Tools } from "./phases/tools";
 import type { Places } from "./places";
 import type { ProviderChoice } from "./providers";
 
+/** A system that runs here: how the names of its stacks begin. */
+export type System = "nanogrid" | "denoise" | "inference" | "ml-function" | "music";
+
 /** What the person asked for on the command line. */
 export interface Options {
+  /** Whose stacks are deployed. */
+  readonly system: System;
   /** End after the run instead of staying up. */
   readonly once: boolean;
   /** Print stack traces. */
@@ -59,6 +74,16 @@ export interface Found {
   readonly handover: Handover;
   readonly programs: Programs;
   readonly hello: Hello;
+  readonly denoise: DenoiseHandover;
+  readonly denoisePrograms: DenoisePrograms;
+  readonly frame: SmokeResult;
+  readonly inference: InferenceHandover;
+  readonly inferencePrograms: InferencePrograms;
+  readonly example: InferenceExample;
+  readonly mlFunction: MlFunctionUrl;
+  readonly predicted: PredictedFile;
+  readonly musicPrograms: MusicPrograms;
+  readonly music: MusicExample;
 }
 
 /** What a phase is given: the basis and what earlier phases found under these names. */

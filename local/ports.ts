@@ -1,10 +1,21 @@
 /** Whether a port on loopback is free, and who holds it when it is not. */
+import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { Problem } from "../commands/support/problem";
 
 /** Where everything local listens: nobody outside of this machine can reach it. */
 export const LOOPBACK = "127.0.0.1";
+
+/** A port on loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, LOOPBACK);
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
 
 /**
  * @param port TCP port on loopback

@@ -1,18 +1,41 @@
 /** What is printed when everything runs, or when something stopped it. */
 import { relative } from "node:path";
+import { table } from "../commands/support/table";
 import type { Found } from "./phase";
+import type { StateSummary } from "./phases/states";
 import { logOf, type Places } from "./places";
 import type { Progress, Timing } from "./progress";
 
-/** The result, the states, the times, and where to look. */
-export function summarize({ found, timings, warnings }: Progress, places: Places): string {
-  const sections = [
-    warningsOf(warnings),
-    found.hello && helloOf(found.hello),
-    found.handover && statesOf(found.handover),
-    timesOf(timings),
-    found.programs && placesTo(found, found.programs.url, places),
+/** What a system says of itself. */
+export interface Sections {
+  /** What came of its proof. */
+  readonly result: string | undefined;
+  readonly states: string | undefined;
+  /** Where to look, a line each; how logs are read and how all is ended follows. */
+  readonly places: readonly string[];
+}
+
+/** NanoGrid: the result, the states, the times, and where to look. */
+export function summarize(progress: Progress, places: Places): string {
+  const { hello, handover, programs } = progress.found;
+  return sectionsOf(progress, places, {
+    result: hello && helloOf(hello),
+    states: handover && statesOf(handover.states),
+    places: programs ? placesTo(progress.found, programs.url) : [],
+  });
+}
+
+/** The sections, with what there was to say and how long each phase took. */
+export function sectionsOf(
+  { timings, warnings }: Progress,
+  places: Places,
+  { places: lines, result, states }: Sections,
+): string {
+  const common = [
+    `Logs   ${relative(places.project, logOf(places, "*"))}`,
+    "Stop   npm run local:down ends and removes everything",
   ];
+  const sections = [warningsOf(warnings), result, states, timesOf(timings), [...lines, ...common].join("\n")];
   return sections.filter(Boolean).join("\n\n");
 }
 
@@ -37,7 +60,8 @@ function helloOf({ archived, functionId, jobId, milliseconds, output, source }: 
   ].join("\n");
 }
 
-function statesOf({ states }: Found["handover"]): string {
+/** The states as a table. */
+export function statesOf(states: readonly StateSummary[]): string {
   const rows = states.map(({ stack, resources, outputs, serial }) => [
     stack,
     String(resources),
@@ -47,27 +71,12 @@ function statesOf({ states }: Found["handover"]): string {
   return rows.length === 0 ? "" : table(["state", "resources", "outputs", "serial"], rows);
 }
 
-function placesTo({ deployment, hello }: Partial<Found>, url: string, places: Places): string {
+function placesTo({ deployment, hello }: Partial<Found>, url: string): string[] {
   const lines = [
     `Page   ${url}/   (admin key in ${hello?.keyFile ?? "no file"})`,
     `API    ${url}/v1/functions   (description at ${url}/openapi.json)`,
     'Shell  eval "$(npm run --silent local:env)"; npx nanogrid deploy examples/hello && npx nanogrid invoke hello',
     'Look   eval "$(npm run --silent local:env)"; terraform -chdir=cdktf.out/stacks/nanogrid-data state list',
-    `Logs   ${relative(places.project, logOf(places, "*"))}`,
-    "Stop   npm run local:down ends and removes everything",
   ];
-  return lines.filter((line) => deployment?.by === "terraform" || !line.startsWith("Look")).join("\n");
-}
-
-/** Columns as wide as their widest cell; numbers to the right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join("   ")
-      .trimEnd();
-  return [line(head), line(widths.map((width) => "─".repeat(width))), ...rows.map(line)]
-    .map((text) => `  ${text}`)
-    .join("\n");
+  return lines.filter((line) => deployment?.by === "terraform" || !line.startsWith("Look"));
 }

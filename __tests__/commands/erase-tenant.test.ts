@@ -9,12 +9,12 @@ import {
   PutObjectCommand,
   S3Client,
 } from "@aws-sdk/client-s3";
+import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient, GetCommand, PutCommand, ScanCommand } from "@aws-sdk/lib-dynamodb";
 import { Storage } from "@google-cloud/storage";
+import { clientConfig } from "../../commands/support/clients";
 import { archiveBucketName, bucketNames, DEAD_LETTER_QUEUE, TABLES } from "../../commands/support/names";
-import { clientConfig } from "../../commands/support/operator";
-import { ServiceApi } from "../../commands/support/service-api";
 import { countHoldings, eraseTenant, type HoldingReport } from "../../commands/support/tenant-erasure";
 import { holdingsOf } from "../../commands/support/tenant-holdings";
 import { loadSettings, type Settings } from "../../modules/platform/settings";
@@ -35,7 +35,7 @@ let cloud: Cloud;
 let dynamo: DynamoDBDocumentClient;
 let s3: S3Client;
 let sqs: SQSClient;
-let secrets: ServiceApi;
+let secrets: SecretsManagerClient;
 let storage: Storage;
 
 beforeAll(async () => {
@@ -45,7 +45,7 @@ beforeAll(async () => {
   dynamo = DynamoDBDocumentClient.from(tables);
   s3 = new S3Client(cloud.options);
   sqs = await cloud.createQueues();
-  secrets = new ServiceApi("secretsmanager", "1.1", sqs, config());
+  secrets = new SecretsManagerClient(config());
   storage = new Storage({ projectId: SETTINGS.google.project });
   for (const [table, key] of [
     [TABLES.functions, "functionId"],
@@ -107,12 +107,7 @@ async function fill(tenant: string): Promise<void> {
   await s3.send(new DeleteObjectCommand({ Bucket: BUCKETS.code, Key: `inputs/${tenant}/job_1.json` }));
   await putObject(BUCKETS.userData, `${tenant}/job_1/result.csv`);
   await s3.send(new CreateMultipartUploadCommand({ Bucket: BUCKETS.userData, Key: `${tenant}/job_2/half.bin` }));
-  const name = `nanogrid/functions/${tenant}/token`;
-  await secrets.call("secretsmanager.CreateSecret", {
-    Name: name,
-    SecretString: "x",
-    ClientRequestToken: "0".repeat(32),
-  });
+  await secrets.send(new CreateSecretCommand({ Name: `nanogrid/functions/${tenant}/token`, SecretString: "x" }));
   await storage.bucket(ARCHIVE).file(`${tenant}/fn_1/1/code.zip`).save("zip", { resumable: false });
 }
 

@@ -156,6 +156,35 @@ test("preflight: a bucket of the account that no state has is told, and one that
   expect(await findings()).toEqual([]);
 });
 
+test("preflight: a region that was changed under what is deployed is told, and a resource with a region of its own is not", async () => {
+  const settings = settingsOf({ region: "us-east-1" });
+  const s3 = await createBucket(settings.state.bucket);
+  const resource = (type: string, region: string, mode = "managed") => ({
+    ...{ mode, type, name: "one" },
+    instances: [{ attributes: { region } }],
+  });
+  const resources = [
+    resource("aws_sqs_queue", REGION),
+    resource("aws_sns_topic", REGION),
+    resource("aws_acm_certificate", "eu-west-1"),
+    resource("aws_region", REGION, "data"),
+  ];
+  await s3.send(
+    new PutObjectCommand({
+      Bucket: settings.state.bucket,
+      Key: "nanogrid-cloud/test/data.tfstate",
+      Body: JSON.stringify({ version: 4, resources }),
+    }),
+  );
+  const stacks = { data: { resource: { aws_acm_certificate: { one: { region: "eu-west-1" } } } }, workers: {} };
+
+  expect(await findings({ settings }, stacks)).toEqual([
+    'data: 2 of its resources are deployed in ap-northeast-2, and environment "test" is set to us-east-1. ' +
+      "Set context.environments.test.region back, or move on purpose: a new environment first, then destroy the old one.",
+  ]);
+  expect(await findings({}, stacks)).toEqual([]);
+});
+
 test("preflight: a stack whose producer is not deployed is told which to deploy first", async () => {
   const settings = settingsOf();
   const s3 = await createBucket(settings.state.bucket);

@@ -1,8 +1,8 @@
+import { CloudWatchClient, PutMetricDataCommand } from "@aws-sdk/client-cloudwatch";
 import { DeleteQueueCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { clientConfig } from "../../commands/support/clients";
 import { DEAD_LETTER_QUEUE, QUEUE } from "../../commands/support/names";
-import { clientConfig } from "../../commands/support/operator";
 import { peekDeadLetters, queueUrl } from "../../commands/support/queue";
-import { ServiceApi, type ServiceError } from "../../commands/support/service-api";
 import { loadSettings } from "../../modules/platform/settings";
 import { SETUP_MS } from "../local/scratch";
 import { Cloud, COMMAND_MS, messageOf, send, startMessageMoves, visible } from "./operations";
@@ -51,18 +51,20 @@ test("queue status: counts what waits and what is dead", async () => {
 });
 
 test("queue status: says the age of the oldest message where CloudWatch knows it", async () => {
-  const api = new ServiceApi("monitoring", "1.0", sqs, clientConfig(loadSettings("local"), cloud.env));
-  await api.call("GraniteServiceVersion20100801.PutMetricData", {
-    Namespace: "AWS/SQS",
-    MetricData: [
-      {
-        MetricName: "ApproximateAgeOfOldestMessage",
-        Dimensions: [{ Name: "QueueName", Value: QUEUE }],
-        Timestamp: Math.floor(Date.now() / 1_000) - 60,
-        Value: 431,
-      },
-    ],
-  });
+  const cloudWatch = new CloudWatchClient(clientConfig(loadSettings("local"), cloud.env));
+  await cloudWatch.send(
+    new PutMetricDataCommand({
+      Namespace: "AWS/SQS",
+      MetricData: [
+        {
+          MetricName: "ApproximateAgeOfOldestMessage",
+          Dimensions: [{ Name: "QueueName", Value: QUEUE }],
+          Timestamp: new Date(Date.now() - 60_000),
+          Value: 431,
+        },
+      ],
+    }),
+  );
 
   const { stdout } = await cloud.run("queue", ["status"]);
 
@@ -127,14 +129,6 @@ test("queue redrive: without dead letters there is nothing to do", async () => {
   const { code, stdout } = await withMoves(["redrive", "--yes"]);
 
   expect([code, stdout]).toEqual([0, "There are no dead letters to send back.\n"]);
-});
-
-test("a service's error has its code, and is not tried again when trying cannot help", async () => {
-  const api = new ServiceApi("secretsmanager", "1.1", sqs, clientConfig(loadSettings("local"), cloud.env));
-
-  const failed = api.call("secretsmanager.DeleteSecret", { SecretId: "nanogrid/functions/none" });
-
-  await expect(failed).rejects.toMatchObject({ name: "ResourceNotFoundException" } satisfies Partial<ServiceError>);
 });
 
 test.each(["queue", "workers", "controllers", "erase-tenant"])("%s --help says what it does", async (command) => {

@@ -36,6 +36,12 @@ describe("FederatedWriter", () => {
     expect(synthesis.resources("google_service_account_iam_member")).toHaveLength(1);
   });
 
+  test("no other role of the account gets a token at all", () => {
+    expect(synthesis.resource("google_iam_workload_identity_pool_provider").attribute_condition).toBe(
+      "attribute.aws_role == 'arn:aws:sts::111122223333:assumed-role/worker_role'",
+    );
+  });
+
   test("the principal's attribute is the role's ARN without the session", () => {
     const { attribute_mapping: mapping } = synthesis.resource("google_iam_workload_identity_pool_provider");
     expect(mapping).toEqual({

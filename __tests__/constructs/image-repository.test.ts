@@ -38,10 +38,24 @@ describe("ImageRepository", () => {
     });
   });
 
+  test("with days for untagged ones, only they go by age, and the last tagged ones stay", () => {
+    const synthesis = constructed((scope) => {
+      new ImageRepository(scope, "images", { name: "acme/runtime", keep: 7, untaggedDays: 14 });
+    });
+    const { rules } = JSON.parse(String(synthesis.resource("aws_ecr_lifecycle_policy").policy)) as {
+      rules: { rulePriority: number; selection: object }[];
+    };
+    expect(rules.map(({ rulePriority, selection }) => [rulePriority, selection])).toEqual([
+      [1, { tagStatus: "untagged", countType: "sinceImagePushed", countUnit: "days", countNumber: 14 }],
+      [2, { tagStatus: "tagged", tagPatternList: ["*"], countType: "imageCountMoreThan", countNumber: 7 }],
+    ]);
+  });
+
   test.each([
     ["is not deleted with images in it unless told otherwise", undefined, false],
     ["is deleted with its images when told so", false, true],
   ])("%s", (_, protect, forced) => {
-    expect(repository(protect).resource("aws_ecr_repository").force_delete).toBe(forced);
+    const { force_delete, lifecycle } = repository(protect).resource("aws_ecr_repository");
+    expect([force_delete, lifecycle]).toEqual([forced, { prevent_destroy: !forced }]);
   });
 });

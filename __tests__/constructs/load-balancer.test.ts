@@ -51,6 +51,13 @@ describe("LoadBalancer", () => {
     });
   });
 
+  test("an internal one has private addresses, and its targets may be addresses", () => {
+    const target = { name: "tasks", port: 50101, healthPath: "/healthz", type: "ip" } as const;
+    const inside = loadBalancer({ internal: true, target });
+    expect(inside.resource("aws_lb").internal).toBe(true);
+    expect(inside.resource("aws_lb_target_group")).toMatchObject({ target_type: "ip", port: 50101 });
+  });
+
   test("without a certificate, 80 serves and there is no other listener", () => {
     expect(plain.resources("aws_lb_listener")).toHaveLength(1);
     expect(plain.text).toHaveResourceWithProperties(LbListener, {

@@ -28,6 +28,14 @@ describe("PrivateBucket", () => {
   const id = plain.reference("aws_s3_bucket", undefined, "id");
   const arn = plain.reference("aws_s3_bucket", undefined, "arn");
 
+  test("no page of a browser may use it, until its origin and methods are named", () => {
+    expect(plain.resources("aws_s3_bucket_cors_configuration")).toEqual([]);
+    const browsers = { origins: ["https://acme.example"], methods: ["PUT", "POST"] } as const;
+    expect(bucket({ browsers }).resource("aws_s3_bucket_cors_configuration").cors_rule).toEqual([
+      expect.objectContaining({ allowed_origins: ["https://acme.example"], allowed_methods: ["PUT", "POST"] }),
+    ]);
+  });
+
   test("no kind of public access is possible, and no ACL", () => {
     expect(plain.text).toHaveResourceWithProperties(S3BucketPublicAccessBlock, {
       bucket: id,

@@ -40,6 +40,16 @@ describe("Redis", () => {
     });
   });
 
+  test("survives a destroy unless told otherwise", () => {
+    for (const [synthesis, kept] of [
+      [single, true],
+      [redis({ protect: false }), false],
+    ] as const) {
+      const { lifecycle } = synthesis.resource("aws_elasticache_replication_group");
+      expect(lifecycle).toEqual({ prevent_destroy: kept });
+    }
+  });
+
   test("one node has its zone and no failover", () => {
     expect(single.resource("aws_elasticache_replication_group")).toMatchObject({
       num_cache_clusters: 1,

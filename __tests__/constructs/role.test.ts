@@ -1,5 +1,5 @@
 import { IamRole } from "@cdktf/provider-aws/lib/iam-role";
-import { Role, type RoleProps, type Statement } from "../../constructs/role";
+import { namesEverything, Role, type RoleProps, type Statement } from "../../constructs/role";
 import { constructed } from "../support/constructed";
 import { jsonencoded, statementsOf } from "../support/expression";
 
@@ -72,6 +72,18 @@ describe("Role", () => {
     );
   });
 
+  test.each([
+    ["*", true],
+    ["arn:aws:s3:::*", true],
+    ["arn:aws:ec2:ap-northeast-2:111122223333:instance/*", true],
+    ["arn:aws:cloudwatch:ap-northeast-2:111122223333:alarm:*", true],
+    ["arn:aws:s3:::files/*", false],
+    ["arn:aws:logs:ap-northeast-2:111122223333:log-group:/jobs:*", false],
+    ["arn:aws:secretsmanager:ap-northeast-2:111122223333:secret:team/*", false],
+  ])("%s names everything: %s", (arn, everything) => {
+    expect(namesEverything(arn)).toBe(everything);
+  });
+
   test("refuses the resource * without a reason", () => {
     expect(() => role([{ ...READ, resources: ["*"] }])).toThrow(
       'statement Read: resource "*" without a reason. Name the ARN, or set wildcardReason.',
@@ -79,8 +91,8 @@ describe("Role", () => {
   });
 
   test("takes the resource * with a reason, which stays in the code", async () => {
-    const wild = role([{ ...READ, resources: ["*"], wildcardReason: "It has none." }]);
+    const wild = role([{ ...READ, resources: ["*"], wildcardReason: "The action has no resource-level permissions." }]);
     expect((await statementsOf(wild.resource("aws_iam_role_policy").policy))[0]?.resources).toEqual(["*"]);
-    expect(wild.text).not.toContain("It has none.");
+    expect(wild.text).not.toContain("The action has no resource-level permissions.");
   });
 });

@@ -48,6 +48,34 @@ describe("SecurityGroup", () => {
     expect(synthesis.resource("aws_vpc_security_group_ingress_rule")).not.toHaveProperty("cidr_ipv4");
   });
 
+  test("what goes out may be one port of one group", () => {
+    const synthesis = constructed((scope) => {
+      group(scope, "front").allowOut("to-tasks", 50101, group(scope, "tasks"), "Requests");
+    });
+    expect(synthesis.resource("aws_vpc_security_group_egress_rule")).toMatchObject({
+      security_group_id: synthesis.reference("aws_security_group", { name: "front" }, "id"),
+      referenced_security_group_id: synthesis.reference("aws_security_group", { name: "tasks" }, "id"),
+      from_port: 50101,
+      to_port: 50101,
+    });
+  });
+
+  test("what goes out may be neighbouring ports of a range, or a port of a service's prefix list", () => {
+    const synthesis = constructed((scope) => {
+      const own = group(scope, "front");
+      own.allowOut("to-database", { from: 27015, to: 27017 }, { cidr: "10.9.0.0/21" }, "MongoDB");
+      own.allowOut("to-s3", 443, { prefixListId: "pl-1" }, "Images");
+    });
+    expect(synthesis.resource("aws_vpc_security_group_egress_rule", { from_port: 27015 })).toMatchObject({
+      to_port: 27017,
+      cidr_ipv4: "10.9.0.0/21",
+    });
+    expect(synthesis.resource("aws_vpc_security_group_egress_rule", { from_port: 443 })).toMatchObject({
+      to_port: 443,
+      prefix_list_id: "pl-1",
+    });
+  });
+
   test("a range of addresses is one rule with one port", () => {
     const synthesis = constructed((scope) => {
       group(scope, "front").allowIn("https", 443, { cidr: "203.0.113.0/24" }, "HTTPS");

@@ -91,6 +91,24 @@ describe("Vpc", () => {
     ]);
   });
 
+  test("without NAT gateways, private subnets have route tables with no way to the internet", () => {
+    const closed = vpc({ nat: false });
+    expect(closed.resources("aws_nat_gateway")).toEqual([]);
+    expect(closed.resources("aws_eip")).toEqual([]);
+    expect([PRIVATE_A, PRIVATE_B].map(({ cidr }) => wayOut(closed, cidr))).toEqual([[], []]);
+    expect(closed.resources("aws_route_table")).toHaveLength(2);
+  });
+
+  test("gives the prefix list of a service with a gateway endpoint, and names the one that has none", () => {
+    constructed((scope) => {
+      const construct = new Vpc(scope, "vpc", { ...PROPS, gatewayEndpoints: ["s3"] });
+      expect(construct.prefixListId("s3")).toMatch(/TOKEN/);
+      expect(() => construct.prefixListId("dynamodb")).toThrow(
+        "stack/vpc: no gateway endpoint of dynamodb. Add it to gatewayEndpoints.",
+      );
+    });
+  });
+
   test("without private subnets there is no NAT gateway, no address for it and no private route table", () => {
     const open = vpc({ subnets: [PUBLIC_A, PUBLIC_B], gatewayEndpoints: [] });
     expect(open.resources("aws_nat_gateway")).toEqual([]);

@@ -41,6 +41,12 @@ describe("WorkQueue", () => {
     expect(synthesis.resource("aws_sqs_queue", { name: "tasks-dlq" })).not.toHaveProperty("redrive_policy");
   });
 
+  test("both survive a destroy, with the messages in them", () => {
+    for (const name of ["tasks", "tasks-dlq"]) {
+      expect(synthesis.resource("aws_sqs_queue", { name }).lifecycle).toEqual({ prevent_destroy: true });
+    }
+  });
+
   test("only this queue may feed the dead letters", async () => {
     const allow = synthesis.resource("aws_sqs_queue_redrive_allow_policy");
     expect(allow.queue_url).toBe(`\${${DEAD_LETTERS}.url}`);

@@ -1,85 +1,70 @@
 /**
  * Layer 5: every stack by real Terraform and real providers, against the stand-ins of the clouds: apply, a second plan without a change,
- * and destroy to nothing.
+ * and destroy to nothing. Layer 6: checkov, offline, on the plans of every stack, with data protected as in prod; nothing is found without a
+ * reason in the code, and no reason is written for nothing.
  */
-import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { ECRClient, PutImageCommand } from "@aws-sdk/client-ecr";
-import { CreateBucketCommand, ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
-import { inDeploymentOrder, type SynthesizedStack } from "../../commands/support/synthesis";
+import { ListBucketsCommand, S3Client } from "@aws-sdk/client-s3";
+import {
+  type CheckovFinding,
+  checkPlans,
+  checkSynthesis,
+  unusedExceptions,
+  withoutExceptions,
+} from "../../commands/support/policy/checkov";
 import { filesOf } from "../../local/cloud-config";
-import { clientOptions, terraformClouds } from "../../local/clouds";
-import { loadSettings } from "../../modules/platform/settings";
+import { clientOptions } from "../../local/clouds";
 import { RUNTIMES } from "../../userdata/worker/artifact";
-import { run } from "../support/run";
-import { type StandIns, startStandIns } from "../support/servers";
-import { describeUnless } from "../support/tools";
+import { Deployment, deployable, type Synthesis, sectionOf } from "../support/deployment";
+import { describeUnless, testUnless } from "../support/tools";
 
 interface Instance {
   readonly attributes: { readonly user_data?: string };
 }
 
-const TERRAFORM_MS = 300_000;
 const STACKS_MS = 900_000;
+const CHECKOV_MS = 300_000;
+const STATE_STACK = "state-backend";
 
 const missing = process.env.NANOGRID_NO_PROVIDERS
   ? `no Terraform providers: ${process.env.NANOGRID_NO_PROVIDERS}`
   : undefined;
+const python = process.env.NANOGRID_CHECKOV_PYTHON ?? "";
 
 describeUnless(missing)("every stack, against the stand-ins", () => {
-  const settings = loadSettings("local");
-  const work = mkdtempSync(join(tmpdir(), "deployment-"));
-  let standIns: StandIns;
-  let env: NodeJS.ProcessEnv;
+  const section = deployable(sectionOf("local"));
+  /** Plans of each stack before it was applied, with its data protected. */
+  const plans = new Map<string, string>();
+  let deployment: Deployment;
+  let protecting: Synthesis;
   let s3: S3Client;
   /** Producers before their consumers. */
   let order: string[];
 
-  const terraform = (stack: string, ...args: string[]) =>
-    run("terraform", [...args, "-no-color"], { cwd: join(work, "stacks", stack), env, timeoutMs: TERRAFORM_MS });
+  const terraform = (stack: string, ...args: string[]) => deployment.terraform(stack, ...args);
 
   beforeAll(async () => {
-    standIns = await startStandIns(settings.accountId);
-    const { ports } = standIns;
-    env = { ...process.env, ...terraformClouds(ports, settings.region) };
-    s3 = new S3Client(clientOptions(ports, settings.region));
-    await s3.send(
-      new CreateBucketCommand({
-        Bucket: settings.state.bucket,
-        CreateBucketConfiguration: { LocationConstraint: "ap-northeast-2" },
-      }),
-    );
-    run("npx", ["tsx", "main.ts"], { env: { ...process.env, ENVIRONMENT: "local", CDKTF_OUTDIR: join(work, "out") } });
-    cpSync(join(work, "out", "stacks"), join(work, "stacks"), { recursive: true });
-    order = deploymentOrder(join(work, "out", "manifest.json"));
+    deployment = await Deployment.start(section);
+    protecting = deployment.synthesizeAs({ ...section, protectData: true });
+    s3 = new S3Client(clientOptions(deployment.standIns.ports, deployment.settings.region));
+    order = deployment.stacks.filter((name) => name !== STATE_STACK);
   }, 120_000);
 
   afterAll(async () => {
-    await standIns?.stop();
+    await deployment?.stop();
     s3?.destroy();
-    rmSync(work, { recursive: true, force: true });
   });
 
-  const askedImages = () => {
-    const { data } = JSON.parse(readFileSync(join(work, "stacks", "nanogrid-workers", "cdk.tf.json"), "utf8")) as {
-      data: { aws_ecr_image: Record<string, AskedImage> };
-    };
-    return Object.values(data.aws_ecr_image);
-  };
-
-  const apply = (stack: string) => {
-    terraform(stack, "init", "-input=false");
-    expect(terraform(stack, "apply", "-auto-approve", "-input=false")).toContain("Apply complete!");
+  const applyEach = async (stacks: readonly string[]) => {
+    for (const stack of stacks) {
+      plans.set(stack, await deployment.planAndApply(stack, protecting));
+    }
   };
 
   test(
     "applies what the workers need; without their sandbox images in the registry, they cannot be planned",
-    () => {
-      order.slice(0, order.indexOf("nanogrid-workers")).forEach(apply);
-      terraform("nanogrid-workers", "init", "-input=false");
-      expect(() => terraform("nanogrid-workers", "plan", "-input=false")).toThrow(
+    async () => {
+      await applyEach(order.slice(0, order.indexOf("nanogrid-workers")));
+      await expect(terraform("nanogrid-workers", "plan", "-input=false")).rejects.toThrow(
         /reading ECR Images: couldn't find resource/,
       );
     },
@@ -88,29 +73,24 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
 
   test(
     "applies the rest once the images are there",
-    async () => {
-      const ecr = new ECRClient(clientOptions(standIns.ports, settings.region));
-      await Promise.all(askedImages().map((image) => ecr.send(new PutImageCommand(imageOf(image)))));
-      ecr.destroy();
-      order.slice(order.indexOf("nanogrid-workers")).forEach(apply);
-    },
+    () => applyEach(order.slice(order.indexOf("nanogrid-workers"))),
     STACKS_MS,
   );
 
   test(
     "plans no change once it is applied",
-    () => {
+    async () => {
       for (const stack of order) {
         // The exit status is 2, and the call fails with the plan, where there is a change.
-        terraform(stack, "plan", "-detailed-exitcode", "-input=false");
+        await terraform(stack, "plan", "-detailed-exitcode", "-input=false");
       }
     },
     STACKS_MS,
   );
 
-  test("lists resources by names that a stranger can read: no hash, no counter", () => {
+  test("lists resources by names that a stranger can read: no hash, no counter", async () => {
     for (const stack of order) {
-      const addresses = terraform(stack, "state", "list").trim().split("\n");
+      const addresses = (await terraform(stack, "state", "list")).trim().split("\n");
       expect(addresses.length).toBeGreaterThan(0);
       for (const address of addresses) {
         expect(address).toMatch(/^(data\.)?[a-z0-9_]+\.[a-z][a-z0-9_-]*$/);
@@ -119,16 +99,47 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     }
   });
 
-  test("gives out the names of the specification", () => {
-    const outputs = JSON.parse(terraform("nanogrid-data", "output", "-json")) as Record<string, { value: unknown }>;
+  const outputsOf = async (stack: string) =>
+    JSON.parse(await terraform(stack, "output", "-json")) as Record<string, { value: unknown } | undefined>;
+
+  test("gives out the names of the specification", async () => {
+    const outputs = await outputsOf("nanogrid-data");
     expect(outputs.functions_table?.value).toBe("NanoGridFunctions");
     expect(outputs.code_bucket?.value).toBe("nanogrid-code-bucket");
     expect(outputs.queue_url?.value).toMatch(/\/nanogrid-task-queue$/);
     expect(outputs.redis_host?.value).toBe("127.0.0.1");
   });
 
-  test("hands workers the images by digest", () => {
-    const state = terraform("nanogrid-workers", "state", "pull");
+  test("gives out what Denoise's commands and programs go by", async () => {
+    const storage = await outputsOf("denoise-storage");
+    expect(storage.in_bucket?.value).toBe("ddn-in-bucket");
+    expect(storage.repository_url?.value).toMatch(/\/deepdenoising-triton$/);
+    const service = await outputsOf("denoise-service");
+    expect(service.cluster_name?.value).toBe("ddn-cluster");
+    expect(service.capacity_groups?.value).toEqual(["ddn-gpu-on-demand"]);
+    const api = await outputsOf("denoise-api");
+    expect(api.presign_function_name?.value).toBe("ddn-presign-lambda");
+    expect(api.api_url?.value).toMatch(/^https:\/\//);
+  });
+
+  testUnless(process.env.NANOGRID_NO_ATLAS_PROVIDER)(
+    "gives out the database's address without credentials",
+    async () => {
+      const outputs = await outputsOf("inference-network");
+      expect(outputs.database_uri?.value).toMatch(/^mongodb\+srv:\/\/[\w.-]+\.mongodb\.net$/);
+      expect(outputs.database_name?.value).toBe("shop");
+    },
+  );
+
+  test("gives out where the ML function is, and who may call it, under the names of its specification", async () => {
+    const outputs = await outputsOf("ml-function");
+    expect(outputs.EndpointUrl?.value).toMatch(/^https:\/\/\w+\.lambda-url\.ap-northeast-2\.on\.aws/);
+    expect(outputs.fnUrlRoleArn?.value).toMatch(/^arn:aws:iam::\d{12}:role\/ml-function-url-role$/);
+    expect(outputs.image_uri?.value).toMatch(/\/ml-xgboost@sha256:[0-9a-f]{64}$/);
+  });
+
+  test("hands workers the images by digest", async () => {
+    const state = await terraform("nanogrid-workers", "state", "pull");
     const { resources } = JSON.parse(state) as { resources: { type: string; instances: Instance[] }[] };
     const [template] = resources
       .filter(({ type }) => type === "aws_launch_template")
@@ -143,42 +154,45 @@ describeUnless(missing)("every stack, against the stand-ins", () => {
     }
   });
 
+  describeUnless(python === "" ? "no checkov: the test machine's setup makes its environment" : undefined)(
+    "checkov on the plans",
+    () => {
+      const options = { python, env: process.env };
+      let found: CheckovFinding[];
+
+      beforeAll(async () => {
+        plans.set(STATE_STACK, await deployment.planAndApply(STATE_STACK, protecting));
+        found = await checkPlans(plans, options);
+      }, CHECKOV_MS);
+
+      test("finds nothing without a written reason", () => {
+        expect(found.length).toBeGreaterThan(20);
+        expect(withoutExceptions(found, protecting.judged.exceptions)).toEqual([]);
+      });
+
+      test(
+        "no exception from a check is written for nothing",
+        async () => {
+          const both = [...found, ...(await checkSynthesis(protecting.judged.stacks, options))];
+          expect(unusedExceptions(both, protecting.judged.exceptions)).toEqual([]);
+        },
+        CHECKOV_MS,
+      );
+    },
+  );
+
   test(
     "destroys to nothing",
     async () => {
       for (const stack of [...order].reverse()) {
-        expect(terraform(stack, "destroy", "-auto-approve", "-input=false")).toContain("Destroy complete!");
-        expect(terraform(stack, "state", "list").trim()).toBe("");
+        // A plan of each has just read it.
+        const flags = ["-auto-approve", "-input=false", "-refresh=false"];
+        expect(await terraform(stack, "destroy", ...flags)).toContain("Destroy complete!");
+        expect((await terraform(stack, "state", "list")).trim()).toBe("");
       }
       const { Buckets = [] } = await s3.send(new ListBucketsCommand({}));
-      expect(Buckets.map(({ Name }) => Name)).toEqual([settings.state.bucket]);
+      expect(Buckets.map(({ Name }) => Name)).toEqual([deployment.settings.state.bucket]);
     },
     STACKS_MS,
   );
 });
-
-/** What the workers' stack asks the registry for. */
-interface AskedImage {
-  readonly repository_name: string;
-  readonly image_tag: string;
-}
-
-/** An image of one layer under the tag that the workers' stack asks for. */
-function imageOf({ repository_name: repositoryName, image_tag: imageTag }: AskedImage) {
-  const imageManifestMediaType = "application/vnd.docker.distribution.manifest.v2+json";
-  const part = { digest: `sha256:${createHash("sha256").update(repositoryName).digest("hex")}`, size: 1 };
-  const imageManifest = JSON.stringify({
-    schemaVersion: 2,
-    mediaType: imageManifestMediaType,
-    config: part,
-    layers: [part],
-  });
-  return { repositoryName, imageTag, imageManifest, imageManifestMediaType };
-}
-
-/** NanoGrid's stacks, each after those it reads. */
-function deploymentOrder(manifestFile: string): string[] {
-  const { stacks } = JSON.parse(readFileSync(manifestFile, "utf8")) as { stacks: Record<string, SynthesizedStack> };
-  const names = inDeploymentOrder(Object.values(stacks)).map(({ name }) => name);
-  return names.filter((name) => name !== "state-backend");
-}

@@ -95,7 +95,7 @@ test("start: a second run beside the first is refused, and leaves the first one'
     const { code, stderr } = run(checkout, "start.ts", ["--once"]);
 
     expect(code).toBe(1);
-    expect(stderr).toContain(`npm start runs already for this checkout (pid ${sleepers[0]?.pid}).`);
+    expect(stderr).toContain(`runs already for this checkout (pid ${sleepers[0]?.pid}).`);
     expect(sleepers.map(({ pid = 0 }) => identityOf(pid))).not.toContain(undefined);
   } finally {
     for (const child of sleepers) {

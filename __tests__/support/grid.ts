@@ -96,14 +96,18 @@ export class Grid {
 
   redis: TestServer;
 
-  /** Starts the servers, makes what the data stack describes, and builds the sandbox images that are not there. */
-  static async start(): Promise<Grid> {
+  /**
+   * Starts the servers, makes what the data stack describes, and builds the sandbox images that are not there.
+   *
+   * @param authorizer URL of what is asked about each AWS request of a role; without one, no IAM is enforced
+   */
+  static async start(authorizer?: string): Promise<Grid> {
     const settings = loadSettings(ENVIRONMENT);
     const folder = mkdtempSync(join(tmpdir(), "ngg-"));
     run("npx", ["tsx", "main.ts"], {
       env: { ...process.env, ENVIRONMENT, CDKTF_OUTDIR: join(folder, "cdktf.out") },
     });
-    const [standIns, redis] = await Promise.all([startStandIns(settings.accountId), startRedis()]);
+    const [standIns, redis] = await Promise.all([startStandIns(settings.accountId, authorizer), startRedis()]);
     const { values } = await createWithoutTerraform(folder, standIns.ports, settings.region);
     await createArchive(standIns.ports.gcp);
     for (const runtime of RUNTIMES) {

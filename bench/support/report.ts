@@ -20,6 +20,16 @@ export function spreadOf(values: readonly number[], format: (value: number) => s
   return low === high ? `${middle}` : `${middle} (${low} – ${high})`;
 }
 
+/** Items by key, in the order in which the keys came. */
+export function groupsOf<T>(items: readonly T[], keyOf: (item: T) => string): [string, T[]][] {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  return [...groups];
+}
+
 /**
  * Replaces what stands between `<!-- begin <name> -->` and `<!-- end <name> -->` in a page.
  *

@@ -1,5 +1,6 @@
 /** Charts of the simulated scaling, as SVG that reads on a light and on a dark page. */
 import type { Mark, Spec } from "vega";
+import { INK, lookOf, svgOf } from "./chart";
 import type { TracePoint } from "./scaling-simulation";
 
 /** One scaler's course. */
@@ -17,10 +18,6 @@ const LINES = [
   { colour: "#2f80ed", dash: [7, 3] },
   { colour: "#7d8590", dash: [2, 3] },
 ];
-/** Colour of text and axes on a light page, and what takes its place on a dark one. */
-const INK = { light: "#57606a", dark: "#9ea7b3" };
-const GRID = { light: "#d0d7de", dark: "#3d444d" };
-
 /** Waiting jobs and instances after a burst; minutes below. */
 export function burstChart(title: string, series: readonly Series[], minutes: number): Promise<string> {
   return chart({
@@ -66,34 +63,17 @@ interface Chart {
   readonly panels: readonly Panel[];
 }
 
-async function chart(chart: Chart): Promise<string> {
-  const vega = await import("vega");
-  const view = new vega.View(vega.parse(specOf(chart)), { renderer: "none" });
-  const svg = await view.toSVG();
-  view.finalize();
-  return described(svg, chart);
+function chart(chart: Chart): Promise<string> {
+  const { title, series, panels } = chart;
+  const what = `${title}: ${panels.map((panel) => panel.title).join(" and ")}, of ${series.map(({ name }) => name).join(", ")}.`;
+  return svgOf(specOf(chart), what);
 }
 
 function specOf({ title, series, seconds, unit, axis, panels }: Chart): Spec {
   return {
-    $schema: "https://vega.github.io/schema/vega/v6.json",
+    ...lookOf(title),
     width: WIDTH,
     height: panels.length * PANEL + (panels.length - 1) * GAP,
-    padding: 8,
-    title: { text: title, anchor: "start", offset: 12, fontSize: 14, fontWeight: 600, color: INK.light },
-    config: {
-      axis: {
-        labelColor: INK.light,
-        titleColor: INK.light,
-        domainColor: INK.light,
-        tickColor: INK.light,
-        gridColor: GRID.light,
-        labelFontSize: 12,
-        titleFontSize: 12,
-        titleFontWeight: 400,
-      },
-      legend: { labelColor: INK.light, labelFontSize: 12, symbolStrokeWidth: 2.5, symbolSize: 500 },
-    },
     data: panels.map((panel, index) => ({
       name: `panel-${index}`,
       values: series.flatMap(({ name, points }) =>
@@ -160,15 +140,4 @@ function panelOf(title: string, index: number, until: number, axis: string, isLa
       },
     ],
   };
-}
-
-/** Adds what a page needs beside the drawing: a title for screen readers, and the colours of a dark page. */
-function described(svg: string, { title, series, panels }: Chart): string {
-  const what = `${title}: ${panels.map((panel) => panel.title).join(" and ")}, of ${series.map(({ name }) => name).join(", ")}.`;
-  const dark = [INK, GRID].flatMap(({ light, dark: colour }) => [
-    `[fill="${light}"]{fill:${colour}}`,
-    `[stroke="${light}"]{stroke:${colour}}`,
-  ]);
-  const style = `<style>@media (prefers-color-scheme:dark){${dark.join("")}}</style>`;
-  return `${svg.replace(/<svg([^>]*)>/, `<svg$1 role="img" aria-label="${what}"><title>${what}</title>${style}`)}\n`;
 }

@@ -7,8 +7,8 @@ import { z } from "zod";
 import type { Settings } from "../../modules/platform/settings";
 import type { Clients } from "./clients";
 import { Problem, Problems } from "./problem";
-import { digestOf } from "./runtime-images";
-import { objectExists, ownershipOf, STATE_STACK, stateKey } from "./state-bucket";
+import { digestOf } from "./registry";
+import { objectExists, ownershipOf, readObject, STATE_STACK, stateKey } from "./state-bucket";
 import type { SynthesizedStack, TerraformJson } from "./synthesis";
 
 /** What is checked. */
@@ -38,6 +38,7 @@ export async function checkBeforePlan(options: CheckOptions): Promise<void> {
     checkInstanceTypes(clients.ec2, options),
     checkImages(clients.ecr, options),
     missing.length > 0 ? [] : checkProducers(clients.s3, options),
+    missing.length > 0 ? [] : checkRegion(clients.s3, options),
     checkBuckets(clients.s3, options, missing.length === 0),
     checkArchiveBuckets(options, missing.length === 0),
   ]);
@@ -116,6 +117,47 @@ async function checkProducers(s3: S3Client, { settings, stacks, wanted }: CheckO
         new Problem(
           `${readers.join(", ")} reads the state of ${producer}, which is not deployed in environment "${settings.environment}".`,
           `Deploy it first: ENVIRONMENT=${settings.environment} npx cdktf deploy ${producer} --ignore-missing-stack-dependencies`,
+        ),
+      );
+    }
+  }
+  return problems;
+}
+
+const stateRegions = z.object({
+  resources: z
+    .array(
+      z.object({
+        mode: z.string(),
+        type: z.string(),
+        name: z.string(),
+        instances: z.array(z.object({ attributes: z.object({ region: z.string().nullish() }).nullish() })).default([]),
+      }),
+    )
+    .default([]),
+});
+
+/**
+ * Whether what is deployed lives in the region of the settings: Terraform would destroy it there and create it anew here, without a word
+ * on why. A resource that names a region of its own is left alone.
+ */
+async function checkRegion(s3: S3Client, { read, settings, wanted }: CheckOptions): Promise<Problem[]> {
+  const { environment, region } = settings;
+  const problems: Problem[] = [];
+  for (const stack of wanted) {
+    const state = await readObject(s3, settings.state.bucket, stateKey(settings, stack));
+    const { resources } = stateRegions.parse(JSON.parse(state || "{}"));
+    const elsewhere = resources
+      .filter(
+        ({ mode, type, name }) => mode === "managed" && read(stack).resource?.[type]?.[name]?.region === undefined,
+      )
+      .flatMap(({ instances }) => instances.flatMap(({ attributes }) => attributes?.region ?? []))
+      .filter((found) => found !== region);
+    if (elsewhere.length > 0) {
+      problems.push(
+        new Problem(
+          `${stack}: ${elsewhere.length} of its resources are deployed in ${[...new Set(elsewhere)].join(" and ")}, and environment "${environment}" is set to ${region}.`,
+          `Set context.environments.${environment}.region back, or move on purpose: a new environment first, then destroy the old one.`,
         ),
       );
     }

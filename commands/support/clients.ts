@@ -5,12 +5,26 @@ import { ECRClient } from "@aws-sdk/client-ecr";
 import { S3Client } from "@aws-sdk/client-s3";
 import { STSClient } from "@aws-sdk/client-sts";
 import type { Settings } from "../../modules/platform/settings";
+import { Problem } from "./problem";
 
 const CONNECT_MS = 3_000;
-const REQUEST_MS = 15_000;
-const ATTEMPTS = 3;
+const REQUEST_MS = 30_000;
+const ATTEMPTS = 4;
 /** The stand-ins take any. */
 const STAND_IN_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
+
+/** Options of an AWS client: region, bounded time and retries (with jitter, the SDK's own), and the stand-in's address where it is one. */
+export interface ClientConfig {
+  readonly region: string;
+  readonly maxAttempts: number;
+  readonly requestHandler: {
+    readonly connectionTimeout: number;
+    readonly requestTimeout: number;
+    readonly throwOnRequestTimeout: true;
+  };
+  readonly endpoint?: string;
+  readonly credentials?: typeof STAND_IN_CREDENTIALS;
+}
 
 /** The clients that the commands use. */
 export interface Clients {
@@ -24,21 +38,40 @@ export interface Clients {
 
 /**
  * @param settings the environment's settings
- * @param env the shell's environment: credentials are found as every AWS tool finds them; for stand-ins, HTTP_PROXY is the address of
- *   AWS's and STORAGE_EMULATOR_HOST that of Google's, as `npm run --silent local:env` prints them
+ * @param env the shell's environment: credentials are found as every AWS tool finds them. Stand-ins are led to by HTTP_PROXY, as
+ *   `npm run --silent local:env` prints it, or by AWS_ENDPOINT_URL
  */
-export function createClients(settings: Settings, env: NodeJS.ProcessEnv): Clients {
-  const common = {
+export function clientConfig(settings: Settings, env: NodeJS.ProcessEnv): ClientConfig {
+  return {
     region: settings.region,
     maxAttempts: ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS },
-    ...(settings.standIns && env.HTTP_PROXY ? { endpoint: env.HTTP_PROXY, credentials: STAND_IN_CREDENTIALS } : {}),
+    requestHandler: { connectionTimeout: CONNECT_MS, requestTimeout: REQUEST_MS, throwOnRequestTimeout: true },
+    ...(settings.standIns ? standIn(env) : {}),
   };
+}
+
+function standIn(env: NodeJS.ProcessEnv): Pick<ClientConfig, "endpoint" | "credentials"> {
+  const endpoint = env.HTTP_PROXY || env.AWS_ENDPOINT_URL;
+  if (!endpoint) {
+    throw new Problem(
+      "This environment is the stand-ins', and neither HTTP_PROXY nor AWS_ENDPOINT_URL says where they are.",
+      'Start them with npm start, then: eval "$(npm run --silent local:env)"',
+    );
+  }
+  return { endpoint, credentials: STAND_IN_CREDENTIALS };
+}
+
+/**
+ * @param settings the environment's settings
+ * @param env as {@link clientConfig} takes it; for stand-ins, STORAGE_EMULATOR_HOST is the address of Google's
+ */
+export function createClients(settings: Settings, env: NodeJS.ProcessEnv): Clients {
+  const config = clientConfig(settings, env);
   return {
-    ec2: new EC2Client(common),
-    ecr: new ECRClient(common),
-    s3: new S3Client({ ...common, forcePathStyle: settings.standIns }),
-    sts: new STSClient(common),
+    ec2: new EC2Client(config),
+    ecr: new ECRClient(config),
+    s3: new S3Client({ ...config, forcePathStyle: settings.standIns }),
+    sts: new STSClient(config),
     gcs: settings.standIns && env.STORAGE_EMULATOR_HOST ? env.STORAGE_EMULATOR_HOST : "https://storage.googleapis.com",
   };
 }

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
 import { type Command, Option } from "commander";
+import { duration } from "./arguments";
 import { Group, isMoving, type ProtectedInstances, refreshText } from "./group";
 import { logText, tailLogs } from "./logs";
 import type { Program } from "./names";
-import { asOperator, type CommonFlags, duration, type Operator, withCommonFlags } from "./operator";
+import { asOperator, type CommonFlags, type Operator, withCommonFlags } from "./operator";
 import { Problem } from "./problem";
 
 const WATCH_MS = 10_000;

@@ -11,8 +11,8 @@ import {
   StartInstanceRefreshCommand,
 } from "@aws-sdk/client-auto-scaling";
 import type { Program } from "./names";
-import { columns } from "./operator";
 import { Problem } from "./problem";
+import { columns } from "./table";
 
 /** As the stacks' own refreshes: half of the group stays, a new instance has so many seconds to boot. */
 const MIN_HEALTHY_PERCENTAGE = 50;

@@ -4,18 +4,26 @@ import {
   AbortMultipartUploadCommand,
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
   ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  type MultipartUpload,
   type ObjectIdentifier,
   type S3Client,
 } from "@aws-sdk/client-s3";
+import {
+  DeleteSecretCommand,
+  paginateListSecrets,
+  ResourceNotFoundException,
+  type SecretsManagerClient,
+} from "@aws-sdk/client-secrets-manager";
 import { DeleteMessageBatchCommand, type Message, type SQSClient } from "@aws-sdk/client-sqs";
 import { DeleteCommand, type DynamoDBDocumentClient, PutCommand, paginateScan } from "@aws-sdk/lib-dynamodb";
-import type { Storage } from "@google-cloud/storage";
+import type { File, Storage } from "@google-cloud/storage";
 import { z } from "zod";
 import { DEAD_LETTER_QUEUE, FUNCTION_SECRETS } from "./names";
 import { Problem } from "./problem";
 import { eachDeadLetter, parsed } from "./queue";
-import { type ServiceApi, ServiceError } from "./service-api";
 
 /** SQS keeps a message no longer: so long a mark for a cancelled job is of use. */
 const RETENTION_SECONDS = 14 * 24 * 3_600;
@@ -39,6 +47,31 @@ export interface Holding {
   erase(progress: (done: number) => void): Promise<number>;
 }
 
+/** What is listed page by page, and deleted thing by thing. */
+abstract class Listed<T> implements Holding {
+  abstract readonly name: string;
+
+  async count(): Promise<number> {
+    return await counted(this.pages());
+  }
+
+  async erase(progress: (done: number) => void): Promise<number> {
+    let done = 0;
+    for await (const things of this.pages()) {
+      await eachOf(things, (thing) => this.remove(thing));
+      done += things.length;
+      progress(done);
+    }
+    return done;
+  }
+
+  protected abstract pages(): AsyncIterable<readonly T[]>;
+  /** Deletes one. */
+  protected abstract remove(thing: T): Promise<void>;
+}
+
+type Item = Record<string, unknown>;
+
 /** Items of a table that are a tenant's, read consistently: an index may not know of what was written last. */
 async function* itemsOf(
   dynamo: DynamoDBDocumentClient,
@@ -46,7 +79,7 @@ async function* itemsOf(
   key: string,
   filter: string,
   values: Record<string, string>,
-): AsyncGenerator<Record<string, unknown>[]> {
+): AsyncGenerator<Item[]> {
   const pages = paginateScan(
     { client: dynamo },
     {
@@ -64,31 +97,23 @@ async function* itemsOf(
 }
 
 /** Items of a table with the tenant's name in `tenant`. */
-export class TableItems implements Holding {
+export class TableItems extends Listed<Item> {
   constructor(
     readonly name: string,
     private readonly dynamo: DynamoDBDocumentClient,
     private readonly table: string,
     private readonly key: string,
     private readonly tenant: string,
-  ) {}
-
-  async count(): Promise<number> {
-    return await counted(this.pages());
+  ) {
+    super();
   }
 
-  async erase(progress: (done: number) => void): Promise<number> {
-    let done = 0;
-    for await (const items of this.pages()) {
-      await eachOf(items, (item) => deleteItem(this.dynamo, this.table, { [this.key]: item[this.key] }));
-      done += items.length;
-      progress(done);
-    }
-    return done;
-  }
-
-  private pages() {
+  protected pages() {
     return itemsOf(this.dynamo, this.table, this.key, "tenant = :tenant", { ":tenant": this.tenant });
+  }
+
+  protected remove(item: Item): Promise<void> {
+    return deleteItem(this.dynamo, this.table, { [this.key]: item[this.key] });
   }
 }
 
@@ -96,30 +121,18 @@ export class TableItems implements Holding {
  * Jobs that have not ended. Each is replaced by a mark that says CANCELLED and nothing else: its worker finds its lease lost and stops,
  * and a message that is still in the queue is dropped by the worker that takes it. Without the mark it would end as a dead letter.
  */
-export class OpenJobs implements Holding {
+export class OpenJobs extends Listed<Item> {
   readonly name = "open jobs";
 
   constructor(
     private readonly dynamo: DynamoDBDocumentClient,
     private readonly table: string,
     private readonly tenant: string,
-  ) {}
-
-  async count(): Promise<number> {
-    return await counted(this.pages());
+  ) {
+    super();
   }
 
-  async erase(progress: (done: number) => void): Promise<number> {
-    let done = 0;
-    for await (const items of this.pages()) {
-      await eachOf(items, ({ jobId }) => this.cancel(String(jobId)));
-      done += items.length;
-      progress(done);
-    }
-    return done;
-  }
-
-  private pages() {
+  protected pages() {
     return itemsOf(this.dynamo, this.table, "jobId", "tenant = :tenant AND #status IN (:pending, :processing)", {
       ":tenant": this.tenant,
       ":pending": "PENDING",
@@ -128,12 +141,12 @@ export class OpenJobs implements Holding {
   }
 
   /** A job that ends in the meantime is left: it is deleted with those that have ended. */
-  private async cancel(jobId: string): Promise<void> {
+  protected async remove({ jobId }: Item): Promise<void> {
     try {
       await this.dynamo.send(
         new PutCommand({
           TableName: this.table,
-          Item: markOf(jobId),
+          Item: markOf(String(jobId)),
           ConditionExpression: "attribute_exists(jobId) AND NOT #status IN (:success, :failed, :cancelled)",
           ExpressionAttributeNames: { "#status": "status" },
           ExpressionAttributeValues: { ":success": FINAL[0], ":failed": FINAL[1], ":cancelled": FINAL[2] },
@@ -148,30 +161,18 @@ export class OpenJobs implements Holding {
 }
 
 /** Jobs that have ended, with their results, and idempotency keys. A cancelled one leaves a mark: its message may still be in the queue. */
-export class EndedJobs implements Holding {
+export class EndedJobs extends Listed<Item> {
   readonly name = "ended jobs and idempotency keys";
 
   constructor(
     private readonly dynamo: DynamoDBDocumentClient,
     private readonly table: string,
     private readonly tenant: string,
-  ) {}
-
-  async count(): Promise<number> {
-    return await counted(this.pages());
+  ) {
+    super();
   }
 
-  async erase(progress: (done: number) => void): Promise<number> {
-    let done = 0;
-    for await (const items of this.pages()) {
-      await eachOf(items, (item) => this.remove(item));
-      done += items.length;
-      progress(done);
-    }
-    return done;
-  }
-
-  private pages() {
+  protected pages() {
     return itemsOf(
       this.dynamo,
       this.table,
@@ -188,7 +189,7 @@ export class EndedJobs implements Holding {
     );
   }
 
-  private async remove({ jobId, status }: Record<string, unknown>): Promise<void> {
+  protected async remove({ jobId, status }: Item): Promise<void> {
     if (status === "CANCELLED") {
       await this.dynamo.send(new PutCommand({ TableName: this.table, Item: markOf(String(jobId)) }));
     } else {
@@ -197,11 +198,11 @@ export class EndedJobs implements Holding {
   }
 }
 
-function markOf(jobId: string): Record<string, unknown> {
+function markOf(jobId: string): Item {
   return { jobId, status: "CANCELLED", expiresAt: Math.floor(Date.now() / 1_000) + RETENTION_SECONDS };
 }
 
-async function deleteItem(dynamo: DynamoDBDocumentClient, table: string, key: Record<string, unknown>): Promise<void> {
+async function deleteItem(dynamo: DynamoDBDocumentClient, table: string, key: Item): Promise<void> {
   await dynamo.send(new DeleteCommand({ TableName: table, Key: key }));
 }
 
@@ -260,7 +261,7 @@ export class ObjectVersions implements Holding {
     let found = 0;
     for (const prefix of this.prefixes) {
       found += await counted(this.versions(prefix));
-      found += (await this.uploads(prefix)).length;
+      found += await counted(this.uploads(prefix));
     }
     return found;
   }
@@ -268,9 +269,12 @@ export class ObjectVersions implements Holding {
   async erase(progress: (done: number) => void): Promise<number> {
     let done = 0;
     for (const prefix of this.prefixes) {
-      for (const { key, id } of await this.uploads(prefix)) {
-        await this.s3.send(new AbortMultipartUploadCommand({ Bucket: this.bucket, Key: key, UploadId: id }));
-        done++;
+      for await (const uploads of this.uploads(prefix)) {
+        await eachOf(uploads, async ({ Key, UploadId }) => {
+          await this.s3.send(new AbortMultipartUploadCommand({ Bucket: this.bucket, Key, UploadId }));
+        });
+        done += uploads.length;
+        progress(done);
       }
       for await (const versions of this.versions(prefix)) {
         await this.remove(versions);
@@ -282,27 +286,22 @@ export class ObjectVersions implements Holding {
   }
 
   private async *versions(prefix: string): AsyncGenerator<ObjectIdentifier[]> {
-    let markers: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
-    while (markers) {
-      const page: Awaited<ReturnType<typeof this.pageOf>> = await this.pageOf(prefix, markers);
+    let page: ListObjectVersionsCommandOutput | undefined;
+    do {
+      page = await this.s3.send(
+        new ListObjectVersionsCommand({
+          Bucket: this.bucket,
+          Prefix: prefix,
+          MaxKeys: PAGE,
+          KeyMarker: page?.NextKeyMarker,
+          VersionIdMarker: page?.NextVersionIdMarker,
+        }),
+      );
       const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])];
       if (found.length > 0) {
-        yield found.map(({ Key = "", VersionId }) => ({ Key, ...(VersionId === undefined ? {} : { VersionId }) }));
+        yield found.map(({ Key, VersionId }) => ({ Key, VersionId }));
       }
-      const { IsTruncated, NextKeyMarker, NextVersionIdMarker } = page;
-      markers = IsTruncated
-        ? {
-            ...(NextKeyMarker === undefined ? {} : { KeyMarker: NextKeyMarker }),
-            ...(NextVersionIdMarker === undefined ? {} : { VersionIdMarker: NextVersionIdMarker }),
-          }
-        : undefined;
-    }
-  }
-
-  private pageOf(prefix: string, markers: { KeyMarker?: string; VersionIdMarker?: string }) {
-    return this.s3.send(
-      new ListObjectVersionsCommand({ Bucket: this.bucket, Prefix: prefix, MaxKeys: PAGE, ...markers }),
-    );
+    } while (page.IsTruncated);
   }
 
   private async remove(versions: ObjectIdentifier[]): Promise<void> {
@@ -317,68 +316,47 @@ export class ObjectVersions implements Holding {
     }
   }
 
-  private async uploads(prefix: string): Promise<{ key: string; id: string }[]> {
-    const { Uploads = [] } = await this.s3.send(
-      new ListMultipartUploadsCommand({ Bucket: this.bucket, Prefix: prefix }),
-    );
-    return Uploads.map(({ Key = "", UploadId = "" }) => ({ key: Key, id: UploadId }));
+  private async *uploads(prefix: string): AsyncGenerator<MultipartUpload[]> {
+    let page: ListMultipartUploadsCommandOutput | undefined;
+    do {
+      page = await this.s3.send(
+        new ListMultipartUploadsCommand({
+          Bucket: this.bucket,
+          Prefix: prefix,
+          KeyMarker: page?.NextKeyMarker,
+          UploadIdMarker: page?.NextUploadIdMarker,
+        }),
+      );
+      yield page.Uploads ?? [];
+    } while (page.IsTruncated);
   }
 }
 
-const secretPage = z.object({
-  SecretList: z.array(z.object({ ARN: z.string(), Name: z.string() })).default([]),
-  NextToken: z.string().nullish(),
-});
-
 /** The secrets that the tenant's functions may name. */
-export class FunctionSecrets implements Holding {
+export class FunctionSecrets extends Listed<string> {
   readonly name = "function secrets";
-  private readonly prefix: string;
 
   constructor(
-    private readonly api: ServiceApi,
-    tenant: string,
+    private readonly secrets: SecretsManagerClient,
+    private readonly tenant: string,
   ) {
-    this.prefix = `${FUNCTION_SECRETS}${tenant}/`;
+    super();
   }
 
-  async count(): Promise<number> {
-    return (await this.list()).length;
-  }
-
-  async erase(progress: (done: number) => void): Promise<number> {
-    const secrets = await this.list();
-    let done = 0;
-    for (const arn of secrets) {
-      await this.remove(arn);
-      progress(++done);
-    }
-    return done;
-  }
-
-  private async list(): Promise<string[]> {
-    const found: string[] = [];
-    let NextToken: string | null | undefined;
-    do {
-      const page = secretPage.parse(
-        await this.api.call("secretsmanager.ListSecrets", {
-          Filters: [{ Key: "name", Values: [this.prefix] }],
-          MaxResults: 100,
-          ...(NextToken ? { NextToken } : {}),
-        }),
-      );
+  protected async *pages() {
+    const prefix = `${FUNCTION_SECRETS}${this.tenant}/`;
+    const filter = { Filters: [{ Key: "name" as const, Values: [prefix] }] };
+    for await (const { SecretList = [] } of paginateListSecrets({ client: this.secrets }, filter)) {
       // The filter does not tell capitals from small letters.
-      found.push(...page.SecretList.filter(({ Name }) => Name.startsWith(this.prefix)).map(({ ARN }) => ARN));
-      ({ NextToken } = page);
-    } while (NextToken);
-    return found;
+      yield SecretList.flatMap(({ ARN = "", Name = "" }) => (Name.startsWith(prefix) ? [ARN] : []));
+    }
   }
 
-  private async remove(arn: string): Promise<void> {
+  protected async remove(arn: string): Promise<void> {
     try {
-      await this.api.call("secretsmanager.DeleteSecret", { SecretId: arn, ForceDeleteWithoutRecovery: true });
+      await this.secrets.send(new DeleteSecretCommand({ SecretId: arn, ForceDeleteWithoutRecovery: true }));
     } catch (error) {
-      if (!(error instanceof ServiceError && error.name === "ResourceNotFoundException")) {
+      if (!(error instanceof ResourceNotFoundException)) {
         throw error;
       }
     }
@@ -386,7 +364,7 @@ export class FunctionSecrets implements Holding {
 }
 
 /** All generations of the tenant's objects in the archive. */
-export class Archive implements Holding {
+export class Archive extends Listed<File> {
   readonly name: string;
 
   constructor(
@@ -394,26 +372,15 @@ export class Archive implements Holding {
     private readonly bucket: string,
     private readonly tenant: string,
   ) {
+    super();
     this.name = `object generations in the archive ${bucket}`;
   }
 
-  async count(): Promise<number> {
-    return await counted(this.generations());
+  protected async remove(file: File): Promise<void> {
+    await file.delete({ ignoreNotFound: true });
   }
 
-  async erase(progress: (done: number) => void): Promise<number> {
-    let done = 0;
-    for await (const files of this.generations()) {
-      await eachOf(files, async (file) => {
-        await file.delete({ ignoreNotFound: true });
-      });
-      done += files.length;
-      progress(done);
-    }
-    return done;
-  }
-
-  private async *generations() {
+  protected async *pages() {
     let pageToken: string | undefined;
     do {
       const [files, next] = await this.storage.bucket(this.bucket).getFiles({

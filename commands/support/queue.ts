@@ -1,4 +1,5 @@
 /** The queue of jobs and its dead letters. */
+import { type CloudWatchClient, GetMetricStatisticsCommand } from "@aws-sdk/client-cloudwatch";
 import {
   ChangeMessageVisibilityBatchCommand,
   GetQueueAttributesCommand,
@@ -10,10 +11,10 @@ import {
   StartMessageMoveTaskCommand,
 } from "@aws-sdk/client-sqs";
 import { z } from "zod";
+import { countMessages } from "../../userdata/controller/src/queue";
 import { DEAD_LETTER_QUEUE, QUEUE } from "./names";
-import { columns } from "./operator";
 import { Problem } from "./problem";
-import type { ServiceApi } from "./service-api";
+import { columns } from "./table";
 
 /** How long a look at dead letters hides them when it is interrupted, in seconds. */
 const LOOK_SECONDS = 60;
@@ -77,52 +78,30 @@ export async function queueUrl(sqs: SQSClient, name: string): Promise<string> {
 }
 
 /** The queue in numbers. */
-export async function queueStatus(sqs: SQSClient, api: ServiceApi): Promise<QueueStatus> {
+export async function queueStatus(sqs: SQSClient, cloudWatch: CloudWatchClient): Promise<QueueStatus> {
   const [queue, dead, oldestSeconds] = await Promise.all([
-    counts(sqs, await queueUrl(sqs, QUEUE)),
-    counts(sqs, await queueUrl(sqs, DEAD_LETTER_QUEUE)),
-    oldestMessage(api),
+    countMessages(sqs, await queueUrl(sqs, QUEUE)),
+    countMessages(sqs, await queueUrl(sqs, DEAD_LETTER_QUEUE)),
+    oldestMessage(cloudWatch),
   ]);
   return { ...queue, oldestSeconds, deadLetters: dead.visible + dead.inFlight };
 }
 
-async function counts(sqs: SQSClient, url: string): Promise<Pick<QueueStatus, "visible" | "inFlight" | "delayed">> {
-  const { Attributes = {} } = await sqs.send(
-    new GetQueueAttributesCommand({
-      QueueUrl: url,
-      AttributeNames: [
-        "ApproximateNumberOfMessages",
-        "ApproximateNumberOfMessagesNotVisible",
-        "ApproximateNumberOfMessagesDelayed",
-      ],
-    }),
-  );
-  return {
-    visible: Number(Attributes.ApproximateNumberOfMessages),
-    inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
-    delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed),
-  };
-}
-
-const statistics = z.object({
-  Datapoints: z.array(z.object({ Timestamp: z.number(), Maximum: z.number() })).default([]),
-});
-
-async function oldestMessage(api: ServiceApi): Promise<number | null> {
-  const now = Math.floor(Date.now() / 1_000);
-  const { Datapoints } = statistics.parse(
-    await api.call("GraniteServiceVersion20100801.GetMetricStatistics", {
+async function oldestMessage(cloudWatch: CloudWatchClient): Promise<number | null> {
+  const now = Date.now();
+  const { Datapoints = [] } = await cloudWatch.send(
+    new GetMetricStatisticsCommand({
       Namespace: "AWS/SQS",
       MetricName: "ApproximateAgeOfOldestMessage",
       Dimensions: [{ Name: "QueueName", Value: QUEUE }],
-      StartTime: now - METRIC_MINUTES * 60,
-      EndTime: now,
+      StartTime: new Date(now - METRIC_MINUTES * 60_000),
+      EndTime: new Date(now),
       Period: 60,
       Statistics: ["Maximum"],
     }),
   );
-  const latest = Datapoints.sort((a, b) => a.Timestamp - b.Timestamp).at(-1);
-  return latest ? latest.Maximum : null;
+  const latest = Datapoints.sort((a, b) => Number(a.Timestamp) - Number(b.Timestamp)).at(-1);
+  return latest?.Maximum ?? null;
 }
 
 /** The queue for a person. */

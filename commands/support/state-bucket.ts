@@ -4,7 +4,13 @@
  */
 import { existsSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { GetBucketTaggingCommand, HeadBucketCommand, HeadObjectCommand, type S3Client } from "@aws-sdk/client-s3";
+import {
+  GetBucketTaggingCommand,
+  GetObjectCommand,
+  HeadBucketCommand,
+  HeadObjectCommand,
+  type S3Client,
+} from "@aws-sdk/client-s3";
 import type { Settings } from "../../modules/platform/settings";
 import { Problem } from "./problem";
 import { readStack } from "./synthesis";
@@ -120,6 +126,19 @@ export async function objectExists(s3: S3Client, bucket: string, key: string): P
   } catch (error) {
     if (statusOf(error) === 404) {
       return false;
+    }
+    throw error;
+  }
+}
+
+/** The text of an object of ours, or undefined when it is not there. */
+export async function readObject(s3: S3Client, bucket: string, key: string): Promise<string | undefined> {
+  try {
+    const { Body } = await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return await Body?.transformToString();
+  } catch (error) {
+    if (statusOf(error) === 404) {
+      return undefined;
     }
     throw error;
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "./problem";
-import { shell } from "./shell";
+import { type ShellOptions, shell } from "./shell";
 
 /** One stack of `cdktf.out/manifest.json`. */
 export interface SynthesizedStack {
@@ -20,16 +20,17 @@ export interface TerraformJson {
 }
 
 const SYNTH_MS = 180_000;
+const OUTPUT = "cdktf.out";
 
 /** How the app is run. */
-export interface SynthesisOptions {
+export interface SynthesisOptions extends Pick<ShellOptions, "log" | "onLine" | "signal"> {
   /** The checkout. */
   readonly project: string;
   /** Name of the environment. */
   readonly environment: string;
   readonly env: NodeJS.ProcessEnv;
-  readonly log?: string;
-  readonly signal?: AbortSignal;
+  /** Folder that takes the Terraform. @default - `cdktf.out` */
+  readonly output?: string;
 }
 
 /**
@@ -38,13 +39,18 @@ export interface SynthesisOptions {
  * @returns its stacks in deployment order
  * @throws Problem with what the app said, when it fails
  */
-export async function synthesize({
-  project,
-  environment,
-  env,
-  log,
-  signal,
-}: SynthesisOptions): Promise<SynthesizedStack[]> {
+export async function synthesize(options: Omit<SynthesisOptions, "output">): Promise<SynthesizedStack[]> {
+  await runApp(options);
+  return inDeploymentOrder(readManifest(options.project));
+}
+
+/**
+ * Runs the app.
+ *
+ * @throws Problem with what the app said, when it fails
+ */
+export async function runApp(options: SynthesisOptions): Promise<void> {
+  const { project, environment, env, output = OUTPUT, ...how } = options;
   const { app, context } = JSON.parse(readFileSync(join(project, "cdktf.json"), "utf8")) as {
     app: string;
     context: unknown;
@@ -55,15 +61,13 @@ export async function synthesize({
       ...env,
       PATH: `${join(project, "node_modules", ".bin")}:${env.PATH ?? ""}`,
       ENVIRONMENT: environment,
-      CDKTF_OUTDIR: "cdktf.out",
+      CDKTF_OUTDIR: output,
       CDKTF_CONTEXT_JSON: JSON.stringify(context),
     },
     timeoutMs: SYNTH_MS,
     remedy: "Mend what it names, then run it again.",
-    ...(log === undefined ? {} : { log }),
-    ...(signal === undefined ? {} : { signal }),
+    ...how,
   });
-  return inDeploymentOrder(readManifest(project));
 }
 
 /** The stacks of the last synthesis. */

@@ -1,10 +1,12 @@
 /** Everywhere that NanoGrid holds something of a tenant, in one environment. */
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { S3Client } from "@aws-sdk/client-s3";
+import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { Storage } from "@google-cloud/storage";
 import type { Settings } from "../../modules/platform/settings";
+import type { ClientConfig } from "./clients";
 import {
   Archive,
   DeadLetters,
@@ -16,9 +18,7 @@ import {
   TableItems,
 } from "./holdings";
 import { archiveBucketName, bucketNames, TABLES } from "./names";
-import type { ClientConfig } from "./operator";
 import { Problem } from "./problem";
-import { ServiceApi } from "./service-api";
 import type { TenantHoldings } from "./tenant-erasure";
 
 const GOOGLE_SECONDS = 60;
@@ -46,14 +46,14 @@ export function holdingsOf(settings: Settings, config: ClientConfig, tenant: str
       new DeadLetters(sqs, tenant),
       new ObjectVersions(s3, buckets.code, [`functions/${tenant}/`, `inputs/${tenant}/`, `dependencies/${tenant}/`]),
       new ObjectVersions(s3, buckets.userData, [`${tenant}/`]),
-      new FunctionSecrets(new ServiceApi("secretsmanager", "1.1", sqs, config), tenant),
+      new FunctionSecrets(new SecretsManagerClient(config), tenant),
       ...archive,
     ],
   };
 }
 
-/** The client's own credentials; of the stand-in only where the environment is the stand-ins'. */
-function storage(projectId: string, standIns: boolean): Storage {
+/** Cloud Storage with the client's own credentials; of the stand-in only where the environment is the stand-ins'. */
+export function storage(projectId: string, standIns: boolean): Storage {
   const isSet = Boolean(process.env.STORAGE_EMULATOR_HOST);
   if (isSet !== standIns) {
     throw new Problem(

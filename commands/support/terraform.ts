@@ -1,5 +1,6 @@
 /** Terraform in the folder of one synthesized stack. */
-import { type ShellOptions, type ShellResult, shellResult } from "./shell";
+import { Problem } from "./problem";
+import { type ShellOptions, type ShellResult, shellResult, which } from "./shell";
 
 /** How Terraform is run. */
 export type TerraformOptions = Pick<ShellOptions, "env" | "log" | "signal" | "onLine">;
@@ -26,6 +27,22 @@ const INIT_MS = 600_000;
 const APPLY_MS = 1_800_000;
 const READ_MS = 120_000;
 
+/**
+ * The terraform program: TERRAFORM_BINARY_NAME, as for the CDKTF CLI, or the one on PATH.
+ *
+ * @throws Problem when there is none
+ */
+export function terraformProgram(env: NodeJS.ProcessEnv): string {
+  const program = env.TERRAFORM_BINARY_NAME ?? which("terraform", env);
+  if (program === undefined) {
+    throw new Problem(
+      "terraform is not on PATH.",
+      "Install Terraform >= 1.11 from https://developer.hashicorp.com/terraform/install.",
+    );
+  }
+  return program;
+}
+
 /** One stack's Terraform. */
 export class Terraform {
   /**
@@ -45,19 +62,20 @@ export class Terraform {
   }
 
   /** Plans into a file. @returns whether there is something to do */
-  async plan(file: string): Promise<boolean> {
-    const args = ["plan", "-no-color", "-input=false", "-detailed-exitcode", `-out=${file}`];
+  async plan(file: string, ...flags: string[]): Promise<boolean> {
+    const args = ["plan", "-no-color", "-input=false", "-detailed-exitcode", `-out=${file}`, ...flags];
     return (await this.run(args, APPLY_MS, [0, CHANGES])).code === CHANGES;
   }
 
-  /** A plan file in words. */
-  async show(file: string): Promise<string> {
-    return (await shellResult(this.program, ["show", "-no-color", file], { ...this.how(READ_MS), quiet: true })).stdout;
+  /** A plan file in words, or as JSON with `-json`. Words leave secrets out, JSON does not. */
+  async show(file: string, ...flags: string[]): Promise<string> {
+    const how = { ...this.how(READ_MS), quiet: true };
+    return (await shellResult(this.program, ["show", "-no-color", ...flags, file], how)).stdout;
   }
 
   /** Applies a plan file. */
-  async apply(file: string): Promise<void> {
-    await this.run(["apply", "-no-color", "-input=false", file], APPLY_MS);
+  async apply(file: string, ...flags: string[]): Promise<void> {
+    await this.run(["apply", "-no-color", "-input=false", ...flags, file], APPLY_MS);
   }
 
   /** Takes an existing resource into the state. */

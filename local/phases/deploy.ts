@@ -22,7 +22,7 @@ import { DeployLog } from "../deploy-log";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places } from "../places";
 import { createWithoutTerraform, type Substitute } from "../without-terraform";
-import { ENVIRONMENT } from "./synth";
+import { ENVIRONMENT, ownStacks } from "./synth";
 
 /** What is deployed. */
 export type Deployment =
@@ -44,6 +44,12 @@ const PARALLEL_STACKS = 3;
 export async function deployFoundation(needs: DeployNeeds, report: Report): Promise<Outcome<Deployment>> {
   const { places, providers, settings, standIns, tools } = needs;
   if (providers.kind === "none" || tools.terraform === undefined) {
+    if (needs.options.system !== "nanogrid") {
+      throw new Problem(
+        `Without Terraform${providers.kind === "none" ? `'s providers (${providers.reason})` : ""}, nothing can be deployed.`,
+        "Terraform fetches its providers from its registry: let it reach that, or name a mirror in TF_CLI_CONFIG_FILE.",
+      );
+    }
     report.say("making the data stack's resources");
     const substitute = await createWithoutTerraform(places.project, standIns.ports, settings.region);
     return {
@@ -78,16 +84,17 @@ export async function deployRest(needs: RestNeeds, report: Report): Promise<Outc
   return { value: foundation, summary: changes };
 }
 
-/** The stacks in deployment order: those that can be planned now, and those that wait for images, or for a stack that does. */
-function inTwoParts({ places, synthesis }: DeployNeeds): { first: string[]; second: string[] } {
+/** The system's stacks in deployment order: those that can be planned now, and those that wait for images, or for a stack that does. */
+function inTwoParts(needs: DeployNeeds): { first: string[]; second: string[] } {
   const second = new Set<string>();
-  for (const { dependencies, name } of synthesis.stacks) {
-    const asks = readStack(places.project, name).data?.aws_ecr_image !== undefined;
+  const ours = ownStacks(needs);
+  for (const { dependencies, name } of ours) {
+    const asks = readStack(needs.places.project, name).data?.aws_ecr_image !== undefined;
     if (asks || dependencies.some((dependency) => second.has(dependency))) {
       second.add(name);
     }
   }
-  const names = synthesis.stacks.map(({ name }) => name);
+  const names = ours.map(({ name }) => name);
   return { first: names.filter((name) => !second.has(name)), second: [...second] };
 }
 
@@ -102,12 +109,7 @@ async function checkAndDeploy(
   const clients = createClients(settings, env);
   const read = (stack: string) => readStack(places.project, stack);
   await checkBeforePlan({ settings, clients, stacks: synthesis.stacks, wanted, read });
-  return deployStacks(
-    wanted.filter((name) => name !== STATE_STACK),
-    needs,
-    env,
-    report,
-  );
+  return deployStacks(wanted, needs, env, report);
 }
 
 /**
@@ -207,14 +209,14 @@ async function deployStacks(
             report.say(lines.progress);
           }
         },
-        remedy: "The next npm start continues where this one stopped.",
+        remedy: "The next start continues where this one stopped.",
       });
     }
   } catch (error) {
     if (lines.errors.length === 0 || signal.aborted) {
       throw error;
     }
-    const remedy = `Mend it; the next npm start continues where this one stopped. All that Terraform said is in ${log}`;
+    const remedy = `Mend it; the next start continues where this one stopped. All that Terraform said is in ${log}`;
     throw new Problems(lines.errors.map((what) => new Problem(what, remedy, log, { cause: error })));
   }
   return lines.summary;

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { shell } from "../../commands/support/shell";
-import { hasFirewall, otherHasFirewall } from "../firewall";
+import { hasFirewall, hasUserChain } from "../firewall";
 import type { Needs, Outcome } from "../phase";
 import { logOf, type Places } from "../places";
 
@@ -25,7 +25,7 @@ export async function openEgress({
   if (!enabled) {
     return { value: "", summary: "none, as the settings say" };
   }
-  if (!(engine.own ? hasFirewall(places) : await otherHasFirewall(env))) {
+  if (!(engine.own ? hasFirewall(places) : await hasUserChain(env))) {
     return { value: "", summary: "none: it takes root and an engine with this machine's firewall" };
   }
   const how = {

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Problem } from "../../commands/support/problem";
 import { shell, which } from "../../commands/support/shell";
-import { mayUseFirewall, rememberFirewall, restoreFirewall } from "../firewall";
+import { hasUserChain, mayUseFirewall, rememberFirewall, restoreFirewall } from "../firewall";
 import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places } from "../places";
 import { findService, startService, stopService } from "../services";
@@ -34,8 +34,15 @@ export async function findEngine(needs: Needs<"tools">, report: Report): Promise
   return outcome;
 }
 
-/** The engine of the last run, or undefined. */
-export function recordedEngine(places: Places): Engine | undefined {
+/** The engines that may have containers of ours: that of the last run, and our own if an earlier run started it. */
+export function enginesInUse(places: Places): Engine[] {
+  const own = findService(places, ENGINE_SERVICE) === undefined ? [] : [{ host: ownHost(places), own: true }];
+  const last = recordedEngine(places);
+  // An engine of our own that has ended took its containers with it; its data goes with the folder.
+  return last === undefined || last.own ? own : [last, ...own];
+}
+
+function recordedEngine(places: Places): Engine | undefined {
   try {
     return JSON.parse(readFileSync(recordOf(places), "utf8")) as Engine;
   } catch {
@@ -57,7 +64,7 @@ function recordOf(places: Places): string {
 async function findOrStart(needs: Needs<"tools">, report: Report): Promise<Outcome<Engine>> {
   const { env, places, tools } = needs;
   const own = ownHost(places);
-  if (!env.DOCKER_HOST && findService(places, ENGINE_SERVICE) !== undefined) {
+  if ((env.DOCKER_HOST || own) === own && findService(places, ENGINE_SERVICE) !== undefined) {
     const version = await versionOf(tools.docker, own, env);
     if (version !== undefined) {
       return { value: { host: own, own: true }, summary: `our own, ${version}, still running` };
@@ -136,6 +143,9 @@ async function startEngine({ env, places, signal, tools }: Needs<"tools">, docke
     };
     try {
       await startService(places, spec, signal);
+      if (firewall && !(await hasUserChain(env))) {
+        await makeUserChain(tools.docker, ownHost(places), env);
+      }
       return;
     } catch (error) {
       signal.throwIfAborted();
@@ -148,6 +158,13 @@ async function startEngine({ env, places, signal, tools }: Needs<"tools">, docke
         );
       }
     }
+  }
+}
+
+/** Docker makes the chain for others' rules with a network, and on the data of an earlier run of it there may be none to make. */
+async function makeUserChain(docker: string, host: string, env: NodeJS.ProcessEnv): Promise<void> {
+  for (const verb of ["create", "rm"]) {
+    await shell(docker, ["--host", host, "network", verb, "nanogrid-first"], { env, timeoutMs: PROBE_MS });
   }
 }
 

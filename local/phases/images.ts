@@ -2,7 +2,8 @@
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClients } from "../../commands/support/clients";
-import { buildImage, type Docker, hasImage, pushedDigest, putManifest } from "../../commands/support/runtime-images";
+import { type Docker, hasImage } from "../../commands/support/registry";
+import { buildImage, pushedDigest, putManifest } from "../../commands/support/runtime-images";
 import { shell, which } from "../../commands/support/shell";
 import { RUNTIMES, type Runtime, runtimeImage, runtimeRepository } from "../../userdata/worker/artifact";
 import type { Needs, Outcome, Report } from "../phase";

@@ -4,15 +4,13 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { shell } from "../../commands/support/shell";
-import type { Needs, Outcome, Report } from "../phase";
-import { logOf } from "../places";
+import type { Needs, Outcome, Report, System } from "../phase";
+import { logOf, type Places } from "../places";
 import { identityOf } from "../services";
+import type { Tools } from "./tools";
 
-/** Interpreters of the environments. */
-export interface Pythons {
-  readonly standIns: string;
-  readonly worker: string;
-}
+/** Interpreters of the environments. Those that the system at hand does not need are named, and may not be there. */
+export type Pythons = Readonly<Record<keyof typeof SOURCES, string>>;
 
 /** What an environment is made from: its folder below `.local/venv`, and its lock, relative to the checkout. */
 export interface PythonSource {
@@ -20,21 +18,46 @@ export interface PythonSource {
   readonly lock: string;
 }
 
+/** What making an environment takes. */
+type PythonNeeds = Pick<Needs, "env" | "places" | "signal"> & { readonly tools: Pick<Tools, "python" | "uv"> };
+
 const SOURCES = {
   standIns: { folder: "standins", lock: "local/standins/requirements.lock" },
   worker: { folder: "worker", lock: "userdata/worker/requirements.lock" },
+  triton: { folder: "triton", lock: "local/triton/requirements.lock" },
+  denoise: { folder: "denoise-service", lock: "containers/denoise/service/requirements.lock" },
+  // The lock of the image is for GPUs; that of the tests has the same on a processor.
+  productInference: {
+    folder: "product-inference-dev",
+    lock: "containers/product-inference/service/requirements-dev.lock",
+  },
+  // AWS's runtime interface client is among what its tests need.
+  mlFunction: { folder: "ml-xgboost-dev", lock: "lambdas/ml-xgboost/requirements-dev.lock" },
+  music: { folder: "music", lock: "containers/music/requirements-local.lock" },
 } as const;
+
+/** What each system's programs run on. */
+const NEEDED: Readonly<Record<System, readonly (keyof typeof SOURCES)[]>> = {
+  nanogrid: ["standIns", "worker"],
+  denoise: ["standIns", "triton", "denoise"],
+  inference: ["standIns", "productInference"],
+  "ml-function": ["standIns", "mlFunction"],
+  music: ["music"],
+};
 
 const INSTALL_MS = 600_000;
 const POLL_MS = 250;
 
-/** Makes each environment anew when its lock has changed, and leaves it alone otherwise. */
+/** Makes each environment that the system needs anew when its lock has changed, and leaves it alone otherwise. */
 export async function preparePythons(needs: Needs<"tools">, report: Report): Promise<Outcome<Pythons>> {
-  const standIns = await preparePython(SOURCES.standIns, needs, report);
-  const worker = await preparePython(SOURCES.worker, needs, report);
-  const made = [standIns, worker].filter((environment) => environment.made).length;
+  let made = 0;
+  for (const name of NEEDED[needs.options.system]) {
+    const environment = await preparePython(SOURCES[name], needs, report);
+    made += environment.made ? 1 : 0;
+  }
+  const interpreters = Object.entries(SOURCES).map(([name, { folder }]) => [name, interpreterOf(needs.places, folder)]);
   return {
-    value: { standIns: standIns.python, worker: worker.python },
+    value: Object.fromEntries(interpreters) as Pythons,
     summary: made === 0 ? "unchanged" : `${made} made with ${needs.tools.uv === undefined ? "pip" : "uv"}`,
   };
 }
@@ -46,7 +69,7 @@ export async function preparePythons(needs: Needs<"tools">, report: Report): Pro
  */
 export async function preparePython(
   source: PythonSource,
-  needs: Needs<"tools">,
+  needs: PythonNeeds,
   report: Report,
 ): Promise<{ python: string; made: boolean }> {
   const { places, signal } = needs;
@@ -95,11 +118,11 @@ function holderLives(guard: string): boolean {
 
 async function prepareAlone(
   source: PythonSource,
-  { env, places, signal, tools }: Needs<"tools">,
+  { env, places, signal, tools }: PythonNeeds,
   report: Report,
 ): Promise<{ python: string; made: boolean }> {
   const folder = join(places.venvs, source.folder);
-  const python = join(folder, "bin", "python");
+  const python = interpreterOf(places, source.folder);
   const lock = join(places.project, source.lock);
   const stamp = join(folder, ".made-from");
   const wanted = createHash("sha256").update(readFileSync(lock)).update(tools.python).digest("hex");
@@ -126,4 +149,8 @@ async function prepareAlone(
   }
   writeFileSync(stamp, wanted);
   return { python, made: true };
+}
+
+function interpreterOf(places: Places, folder: string): string {
+  return join(places.venvs, folder, "bin", "python");
 }

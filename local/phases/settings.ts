@@ -5,7 +5,7 @@ import type { Needs, Outcome } from "../phase";
 import { findService, recordService } from "../services";
 import { ENVIRONMENT } from "./synth";
 
-/** Name under which a run of `npm start` records itself. */
+/** Name under which a run of `npm start` or an `npm run local:…` records itself. */
 export const RUN_SERVICE = "start";
 
 /** Reads the settings; a wrong one ends the run with all that is wrong at once. */
@@ -13,7 +13,7 @@ export async function readSettings({ places }: Needs): Promise<Outcome<Settings>
   const other = findService(places, RUN_SERVICE);
   if (other !== undefined) {
     throw new Problem(
-      `npm start runs already for this checkout (pid ${other.pid}).`,
+      `npm start or an npm run local:… runs already for this checkout (pid ${other.pid}).`,
       "Use it, or end it with Ctrl-C there; npm run local:down ends everything.",
     );
   }

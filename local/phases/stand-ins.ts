@@ -8,6 +8,7 @@ import type { CloudPorts } from "../clouds";
 import type { Needs, Outcome, Report } from "../phase";
 import type { Places } from "../places";
 import { LOOPBACK, requireFreePort } from "../ports";
+import { PRODUCT_INFERENCE_PORT } from "../product-inference";
 import { answersOk, findService, startService, stopService } from "../services";
 
 /** Where the stand-ins answer. */
@@ -109,6 +110,7 @@ function cloudService(needs: StandInNeeds, standIns: StandIns): Spec {
     ...["--aws-port", String(ports.aws), "--gcp-port", String(ports.gcp)],
     ...["--redis-host", LOOPBACK, "--redis-port", String(redisPort)],
     ...["--account", settings.accountId],
+    ...["--embeddings", `http://${LOOPBACK}:${PRODUCT_INFERENCE_PORT}`],
   ];
   return {
     name: STAND_INS_SERVICE,

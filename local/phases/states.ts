@@ -1,6 +1,7 @@
 /** What the states say, read as an operator would: names, endpoints, and the environment that each program's cloud-init renders. */
 import { z } from "zod";
 import { Problem } from "../../commands/support/problem";
+import { STATE_STACK } from "../../commands/support/state-bucket";
 import { type State, Terraform } from "../../commands/support/terraform";
 import { controllerVariables, workerVariables } from "../../modules/nanogrid/program-variables";
 import { filesOf, parseEnvironment } from "../cloud-config";
@@ -8,6 +9,7 @@ import type { Needs, Outcome, Report } from "../phase";
 import { logOf, type Places, stackFolder } from "../places";
 import { LOOPBACK } from "../ports";
 import { renderEnvironment, type Substitute, templateOf } from "../without-terraform";
+import { ownStacks } from "./synth";
 
 /** One line about a state. */
 export interface StateSummary {
@@ -47,7 +49,7 @@ export async function readStates(
   needs: Needs<"settings" | "tools" | "synthesis" | "deployment" | "standIns">,
   report: Report,
 ): Promise<Outcome<Handover>> {
-  const { deployment, places, signal, synthesis, tools } = needs;
+  const { deployment, places, tools } = needs;
   if (deployment.by === "substitute" || tools.terraform === undefined) {
     const handover = deployment.by === "substitute" ? fromTemplates(needs, deployment.substitute) : undefined;
     if (handover === undefined) {
@@ -55,15 +57,7 @@ export async function readStates(
     }
     return { value: handover, summary: "left out; the programs' environment comes from their templates" };
   }
-  report.say("pulling");
-  const how = { env: deployment.env, log: logOf(places, "states"), signal };
-  const { terraform } = tools;
-  const pulled = await Promise.all(
-    synthesis.stacks.map(
-      async ({ name }) => [name, await new Terraform(terraform, stackFolder(places, name), how).state()] as const,
-    ),
-  );
-  const states = new Map(pulled.flatMap(([name, state]) => (state === undefined ? [] : [[name, state] as const])));
+  const states = await pullStates(needs, tools.terraform, deployment.env, report);
   const handover = {
     controllerEnv: renderedEnvironment("controller", states, places),
     workerEnv: renderedEnvironment("worker", states, places),
@@ -73,7 +67,25 @@ export async function readStates(
   return { value: handover, summary: `${states.size} states, ${resources} resources` };
 }
 
-function summaryOf(stack: string, state: State): StateSummary {
+/** Pulls the states of the system's stacks, and that of the states' own bucket. */
+export async function pullStates(
+  needs: Needs<"synthesis">,
+  terraform: string,
+  env: NodeJS.ProcessEnv,
+  report: Report,
+): Promise<Map<string, State>> {
+  report.say("pulling");
+  const { places, signal } = needs;
+  const how = { env, log: logOf(places, "states"), signal };
+  const stacks = [...ownStacks(needs).map(({ name }) => name), STATE_STACK];
+  const pulled = await Promise.all(
+    stacks.map(async (name) => [name, await new Terraform(terraform, stackFolder(places, name), how).state()] as const),
+  );
+  return new Map(pulled.flatMap(([name, state]) => (state === undefined ? [] : [[name, state] as const])));
+}
+
+/** What a list of states says of each. */
+export function summaryOf(stack: string, state: State): StateSummary {
   const managed = state.resources.filter((resource) => resource.mode === "managed");
   return {
     stack,

@@ -18,3 +18,8 @@ export async function synthesizeStacks({ env, places, signal }: Needs): Promise<
   const stacks = await synthesize({ project: places.project, environment: ENVIRONMENT, env, log, signal });
   return { value: { stacks }, summary: `${stacks.length} stacks in cdktf.out` };
 }
+
+/** The stacks of the system that runs here, in deployment order. */
+export function ownStacks({ options, synthesis }: Needs<"synthesis">): readonly SynthesizedStack[] {
+  return synthesis.stacks.filter(({ name }) => `${name}-`.startsWith(`${options.system}-`));
+}

@@ -145,7 +145,8 @@ async function terraformVersion(terraform: string, env: NodeJS.ProcessEnv): Prom
   return (JSON.parse(output) as { terraform_version: string }).terraform_version;
 }
 
-async function findPython(env: NodeJS.ProcessEnv): Promise<string | undefined> {
+/** The newest Python that is new enough, by its full path, or undefined. */
+export async function findPython(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   for (const candidate of PYTHONS.map((name) => which(name, env)).filter((path) => path !== undefined)) {
     const script = "import platform, sys; print(platform.python_version(), sys.executable)";
     const output = await shell(candidate, ["-c", script], { env, timeoutMs: PROBE_MS }).catch(() => "");

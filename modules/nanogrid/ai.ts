@@ -1,9 +1,9 @@
 /** The private model server: prompts never leave the VPC. */
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import type { Construct } from "constructs";
 import { CloudInit } from "../../constructs/cloud-init";
 import { sessionManager, shipLogs } from "../../constructs/instance-permissions";
 import { IMAGES } from "../../constructs/instance-template";
+import { LogGroup } from "../../constructs/log-group";
 import { PinnedInstance } from "../../constructs/pinned-instance";
 import { Role } from "../../constructs/role";
 import { contract } from "../platform/contract";
@@ -30,9 +30,9 @@ export class NanogridAi extends PlatformStack {
     const own = settings.nanogrid.ai;
     const net = this.read(network);
     const { alarmTopicArn } = this.read(data);
-    const logs = new CloudwatchLogGroup(this, "logs", {
+    const logs = new LogGroup(this, "logs", {
       name: "/nanogrid/ai-node",
-      retentionInDays: own.logRetentionDays,
+      retentionDays: own.logRetentionDays,
     });
     const role = new Role(this, "role", {
       name: "nanogrid_ai_role",
@@ -65,7 +65,7 @@ export class NanogridAi extends PlatformStack {
     });
   }
 
-  private createCloudInit(volumeId: string, logs: CloudwatchLogGroup): CloudInit {
+  private createCloudInit(volumeId: string, logs: LogGroup): CloudInit {
     const { privateIp, port, models, ollama } = this.settings.nanogrid.ai;
     return new CloudInit(this, "cloud-init", {
       template: "userdata/ai-node/cloud-init.yaml.tftpl",

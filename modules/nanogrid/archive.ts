@@ -4,6 +4,7 @@ import { GoogleProvider } from "@cdktf/provider-google/lib/provider";
 import { StorageBucketIamMember } from "@cdktf/provider-google/lib/storage-bucket-iam-member";
 import type { Construct } from "constructs";
 import { ArchiveBucket } from "../../constructs/archive-bucket";
+import { exception } from "../../constructs/exception";
 import { FederatedWriter } from "../../constructs/federated-writer";
 import { contract } from "../platform/contract";
 import { PlatformStack } from "../platform/platform-stack";
@@ -49,10 +50,11 @@ export class NanogridArchive extends PlatformStack {
       member: writer.member,
     });
     const { gcpCredentialsSecretArn } = this.read(data);
-    new SecretsmanagerSecretVersion(this, "gcp-credentials", {
+    const credentials = new SecretsmanagerSecretVersion(this, "gcp-credentials", {
       secretId: gcpCredentialsSecretArn,
       secretString: writer.credentialConfiguration,
     });
+    exception(credentials, "no-secrets-in-state", "It says where to get tokens, and holds no key and no password.");
     this.publish(archive, { bucket: bucket.name });
   }
 

@@ -1,11 +1,12 @@
 /** The way in: load balancer, WAF, and the controllers behind them. */
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import type { Construct } from "constructs";
 import { CloudInit } from "../../constructs/cloud-init";
+import { exception } from "../../constructs/exception";
 import { FixedGroup } from "../../constructs/fixed-group";
 import { fetchArtifact, sessionManager, shipLogs } from "../../constructs/instance-permissions";
 import { IMAGES, InstanceTemplate } from "../../constructs/instance-template";
 import { LoadBalancer } from "../../constructs/load-balancer";
+import { LogGroup } from "../../constructs/log-group";
 import { ProgramArtifact } from "../../constructs/program-artifact";
 import { Role } from "../../constructs/role";
 import { WebAcl } from "../../constructs/web-acl";
@@ -42,6 +43,11 @@ export class NanogridControllers extends PlatformStack {
     const stored = this.read(data);
     const net = this.read(network);
     const loadBalancer = this.createLoadBalancer(net);
+    exception(
+      loadBalancer,
+      "CKV2_AWS_76",
+      "The web ACL has the rule set for it; its body rules count and are blocked outside of uploaded code by a rule of ours.",
+    );
     new WebAcl(this, "web-acl", {
       name: "nanogrid-web-acl",
       rateLimitPer5Minutes: settings.nanogrid.controllers.rateLimitPer5Minutes,
@@ -50,9 +56,9 @@ export class NanogridControllers extends PlatformStack {
       loadBalancerArn: loadBalancer.arn,
       logRetentionDays: settings.nanogrid.controllers.logRetentionDays,
     });
-    const logs = new CloudwatchLogGroup(this, "logs", {
+    const logs = new LogGroup(this, "logs", {
       name: "/nanogrid/controller",
-      retentionInDays: settings.nanogrid.controllers.logRetentionDays,
+      retentionDays: settings.nanogrid.controllers.logRetentionDays,
     });
     const template = this.createTemplate(stored, net, logs);
     const group = new FixedGroup(this, "group", {
@@ -94,7 +100,7 @@ export class NanogridControllers extends PlatformStack {
   private createTemplate(
     stored: ValuesOf<typeof data>,
     net: ValuesOf<typeof network>,
-    logs: CloudwatchLogGroup,
+    logs: LogGroup,
   ): InstanceTemplate {
     const { region } = this.settings;
     const { controllers: own, network: networkSettings } = this.settings.nanogrid;

@@ -1,7 +1,7 @@
 /** What NanoGrid keeps: the queue, the buckets, the tables, Redis, the sandbox images, and the secret of the archive. */
 import { SecretsmanagerSecret } from "@cdktf/provider-aws/lib/secretsmanager-secret";
-import { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
 import type { Construct } from "constructs";
+import { exception } from "../../constructs/exception";
 import { ImageRepository } from "../../constructs/image-repository";
 import { PrivateBucket } from "../../constructs/private-bucket";
 import { Redis } from "../../constructs/redis";
@@ -10,6 +10,7 @@ import { WorkQueue } from "../../constructs/work-queue";
 import { CONTROLLER_REDIS_ACCESS } from "../../userdata/controller/permissions";
 import { type Runtime, runtimeRepository } from "../../userdata/worker/artifact";
 import { WORKER_REDIS_ACCESS } from "../../userdata/worker/permissions";
+import { alarmTopic } from "../platform/alarm-topic";
 import { contract } from "../platform/contract";
 import { PlatformStack } from "../platform/platform-stack";
 import type { Settings } from "../platform/settings";
@@ -61,13 +62,12 @@ const REDIS_USERS = {
 export class NanogridData extends PlatformStack {
   constructor(scope: Construct, settings: Settings) {
     super(scope, data.stack, settings);
-    // Alarms cannot publish to a topic under AWS's managed key for SNS, and what they say (names of metrics, no data) is worth no key of
-    // its own.
-    const alarms = new SnsTopic(this, "alarms", { name: "nanogrid-alarms" });
+    const alarms = alarmTopic(this, "nanogrid-alarms");
     const queue = new WorkQueue(this, "queue", {
       name: "nanogrid-task-queue",
       ...settings.nanogrid.data.queue,
       alarmActions: [alarms.arn],
+      protect: settings.protectData,
     });
     const code = this.createBucket("code-bucket", "nanogrid-code-bucket");
     const userData = this.createBucket("user-data-bucket", `nanogrid-user-data-${settings.accountId}`);
@@ -80,7 +80,18 @@ export class NanogridData extends PlatformStack {
       name: "nanogrid/gcp-credentials",
       description: "Credential configuration (no key) with which workers write to the archive",
       recoveryWindowInDays: settings.protectData ? 30 : 0,
+      lifecycle: { preventDestroy: settings.protectData },
     });
+    exception(
+      credentials,
+      "CKV_AWS_149",
+      "It holds where to get tokens and no key, so that AWS's own encryption is enough.",
+    );
+    exception(
+      credentials,
+      "CKV2_AWS_57",
+      "It holds where to get tokens and no key, so that there is nothing to rotate.",
+    );
     this.publish(data, {
       queueUrl: queue.url,
       queueArn: queue.arn,
@@ -173,6 +184,7 @@ export class NanogridData extends PlatformStack {
       primaryZone: `${region}${networkSettings.subnets.privateData1.zone}`,
       securityGroupIds: [redisSecurityGroupId],
       users: Object.values(REDIS_USERS),
+      protect: this.settings.protectData,
     });
   }
 }

@@ -1,5 +1,6 @@
 /** NanoGrid's VPC, its subnets and its security groups. */
 import type { Construct } from "constructs";
+import { exception } from "../../constructs/exception";
 import { SecurityGroup } from "../../constructs/security-group";
 import { Vpc } from "../../constructs/vpc";
 import { contract, list } from "../platform/contract";
@@ -66,16 +67,26 @@ export class NanogridNetwork extends PlatformStack {
 
   private createSecurityGroups(vpc: Vpc) {
     const { controllers, ai: aiSettings, data } = this.settings.nanogrid;
-    const group = (id: string, name: string, description: string) =>
-      new SecurityGroup(this, `${id}-security-group`, { name, description, vpcId: vpc.id });
+    const group = (id: string, name: string, description: string) => {
+      const made = new SecurityGroup(this, `${id}-security-group`, { name, description, vpcId: vpc.id });
+      exception(made, "CKV2_AWS_5", "What carries the group is in another state, which reads its id from here.");
+      return made;
+    };
     const loadBalancer = group("load-balancer", "nanogrid-alb-sg", "Load balancer: HTTP and HTTPS from anywhere");
     const controller = group("controller", "nanogrid-controller-sg", "Controllers: requests from the load balancer");
     const worker = group("worker", "nanogrid-worker-sg", "Workers: nothing inbound");
     const redis = group("redis", "nanogrid-redis-sg", "Redis: controllers and workers");
     const ai = group("ai", "nanogrid-ai-sg", "AI node: prompts from workers");
 
-    loadBalancer.allowIn("http", 80, { cidr: "0.0.0.0/0" }, "HTTP from anywhere");
-    loadBalancer.allowIn("https", 443, { cidr: "0.0.0.0/0" }, "HTTPS from anywhere");
+    const http = loadBalancer.allowIn("http", 80, { cidr: "0.0.0.0/0" }, "HTTP from anywhere");
+    const https = loadBalancer.allowIn("https", 443, { cidr: "0.0.0.0/0" }, "HTTPS from anywhere");
+    exception(https, "no-ingress-from-the-world", "The API is for the internet, behind a web ACL.");
+    exception(
+      http,
+      "no-ingress-from-the-world",
+      "The API is for the internet; with a certificate, port 80 only redirects.",
+    );
+    exception(http, "CKV_AWS_260", "The API is for the internet; with a certificate, port 80 only redirects.");
     loadBalancer.allowAllOut("To the controllers");
     controller.allowIn("from-load-balancer", controllers.port, loadBalancer, "Requests from the load balancer");
     for (const cidr of controllers.sshCidrs) {
@@ -86,7 +97,8 @@ export class NanogridNetwork extends PlatformStack {
     redis.allowIn("from-controllers", data.redis.port, controller, "Job status and results for controllers");
     redis.allowIn("from-workers", data.redis.port, worker, "Job status and results from workers");
     ai.allowIn("from-workers", aiSettings.port, worker, "Prompts from workers");
-    ai.allowIn("ssh-from-controllers", 22, controller, "SSH from controllers");
+    const ssh = ai.allowIn("ssh-from-controllers", 22, controller, "SSH from controllers");
+    exception(ssh, "CKV_AWS_24", "Only the controllers' security group gets in, which the check does not see.");
     ai.allowAllOut("Model and package downloads");
     return { loadBalancer, controller, worker, redis, ai };
   }

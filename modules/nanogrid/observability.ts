@@ -4,7 +4,7 @@ import { CloudwatchLogMetricFilter } from "@cdktf/provider-aws/lib/cloudwatch-lo
 import { SnsTopicSubscription } from "@cdktf/provider-aws/lib/sns-topic-subscription";
 import { Fn } from "cdktf";
 import type { Construct } from "constructs";
-import { Alarm } from "../../constructs/alarm";
+import { Alarm, loadBalancerErrorPercent } from "../../constructs/alarm";
 import type { ValuesOf } from "../platform/contract";
 import { PlatformStack } from "../platform/platform-stack";
 import type { Settings } from "../platform/settings";
@@ -61,12 +61,7 @@ export class NanogridObservability extends PlatformStack {
   private createAlarms(stored: Stored, front: Front): void {
     const { oldestMessageSeconds, errorRatePercent, redisMemoryPercent } = this.settings.nanogrid.observability;
     const topicArn = stored.alarmTopicArn;
-    const loadBalancer = { LoadBalancer: front.loadBalancerArnSuffix };
-    const targets = { ...loadBalancer, TargetGroup: front.targetGroupArnSuffix };
-    const count = (id: string, metricName: string) => ({
-      id,
-      metric: { namespace: "AWS/ApplicationELB", metricName, dimensions: loadBalancer, period: 60, stat: "Sum" },
-    });
+    const targets = { LoadBalancer: front.loadBalancerArnSuffix, TargetGroup: front.targetGroupArnSuffix };
     new Alarm(this, "error-rate-alarm", {
       name: "nanogrid-error-rate",
       description: `More than ${errorRatePercent} % of answers are 5xx`,
@@ -75,17 +70,7 @@ export class NanogridObservability extends PlatformStack {
       minutes: 5,
       threshold: errorRatePercent,
       treatMissingData: "notBreaching",
-      metricQuery: [
-        count("target", "HTTPCode_Target_5XX_Count"),
-        count("own", "HTTPCode_ELB_5XX_Count"),
-        count("requests", "RequestCount"),
-        {
-          id: "rate",
-          label: "5xx %",
-          expression: "100 * (FILL(target, 0) + FILL(own, 0)) / requests",
-          returnData: true,
-        },
-      ],
+      metricQuery: loadBalancerErrorPercent(front.loadBalancerArnSuffix),
     });
     new Alarm(this, "unhealthy-controllers-alarm", {
       name: "nanogrid-unhealthy-controllers",

@@ -1,40 +1,9 @@
 /** Settings of the NanoGrid function service. The defaults are the deployed values. */
 import { z } from "zod";
-import { containsCidr, overlappingCidrs } from "../platform/cidr";
-
-const cidr = z.cidrv4("an IPv4 range in CIDR notation such as 10.0.0.0/16");
-const zone = z
-  .string()
-  .regex(/^[a-z]$/, "the letter of an availability zone in the region, such as a")
-  .describe("Letter of the availability zone within the region.");
-const instanceType = z.string().regex(/^[a-z][a-z0-9-]*\.[a-z0-9-]+$/, "an EC2 instance type such as t3.small");
-const amiId = z
-  .string()
-  .regex(/^ami-[0-9a-f]{8,17}$/, "an AMI id such as ami-0123456789abcdef0")
-  .optional();
-const nameSuffix = z
-  .string()
-  .regex(/^$|^[a-z0-9][a-z0-9-]{0,19}$/, "empty, or up to 20 lower-case letters, digits and hyphens")
-  .default("");
-const retentionDays = z
-  .union(
-    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653].map(
-      (days) => z.literal(days),
-    ),
-  )
-  .default(30)
-  .describe("Days that CloudWatch keeps the logs: one of the values CloudWatch Logs offers.");
+import { subnetIssues } from "../platform/cidr";
+import { amiId, checkSizes, cidr, instanceType, nameSuffix, retentionDays, subnet } from "../platform/setting-types";
 
 const packageIndex = z.url({ protocol: /^https?$/, error: "the URL of a package index" });
-
-const subnet = (cidrDefault: string, zoneDefault: string, purpose: string) =>
-  z
-    .strictObject({
-      cidr: cidr.default(cidrDefault).describe("Address range, inside the VPC's."),
-      zone: zone.default(zoneDefault),
-    })
-    .prefault({})
-    .describe(purpose);
 
 const network = z
   .strictObject({
@@ -58,22 +27,8 @@ const network = z
     flowLogsRetentionDays: retentionDays,
   })
   .superRefine((value, ctx) => {
-    const subnets = Object.entries(value.subnets);
-    for (const [name, { cidr: range }] of subnets) {
-      if (!containsCidr(value.cidr, range)) {
-        ctx.addIssue({
-          code: "custom",
-          path: ["subnets", name, "cidr"],
-          message: `${range} is outside of the VPC's ${value.cidr}. Choose a range inside it.`,
-        });
-      }
-    }
-    for (const [first, second] of overlappingCidrs(subnets.map(([name, { cidr: range }]) => ({ name, cidr: range })))) {
-      ctx.addIssue({
-        code: "custom",
-        path: ["subnets", second.name, "cidr"],
-        message: `${second.cidr} overlaps subnets.${first.name} (${first.cidr}). Give each subnet a range of its own.`,
-      });
+    for (const { subnet: name, message } of subnetIssues(value.cidr, value.subnets)) {
+      ctx.addIssue({ code: "custom", path: ["subnets", name, "cidr"], message });
     }
   });
 
@@ -297,19 +252,7 @@ const workers = z
     logRetentionDays: retentionDays,
   })
   .superRefine((value, ctx) => {
-    if (value.max < value.min) {
-      ctx.addIssue({
-        code: "custom",
-        path: ["max"],
-        message: `${value.max} is below min (${value.min}). Raise max or lower min in cdktf.json.`,
-      });
-    } else if (value.desired < value.min || value.desired > value.max) {
-      ctx.addIssue({
-        code: "custom",
-        path: ["desired"],
-        message: `${value.desired} is outside of min (${value.min}) to max (${value.max}). Choose a number between them.`,
-      });
-    }
+    checkSizes(value, ctx);
     for (const key of value.gvisor.enabled ? (["version", "sha512"] as const) : []) {
       if (value.gvisor[key] === undefined) {
         ctx.addIssue({

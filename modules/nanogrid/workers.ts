@@ -1,10 +1,10 @@
 /** The workers: what runs functions, and how many of it. */
-import { CloudwatchLogGroup } from "@cdktf/provider-aws/lib/cloudwatch-log-group";
 import { DataAwsEcrImage } from "@cdktf/provider-aws/lib/data-aws-ecr-image";
 import type { Construct } from "constructs";
 import { CloudInit } from "../../constructs/cloud-init";
 import { fetchArtifact, pullImages, sessionManager, shipLogs } from "../../constructs/instance-permissions";
 import { IMAGES, InstanceTemplate } from "../../constructs/instance-template";
+import { LogGroup } from "../../constructs/log-group";
 import { ProgramArtifact } from "../../constructs/program-artifact";
 import { QueueScaledGroup, type QueueScaledGroupProps } from "../../constructs/queue-scaled-group";
 import { Role } from "../../constructs/role";
@@ -38,9 +38,9 @@ export class NanogridWorkers extends PlatformStack {
     const stored = this.read(data);
     const net = this.read(network);
     const own = settings.nanogrid.workers;
-    const logs = new CloudwatchLogGroup(this, "logs", {
+    const logs = new LogGroup(this, "logs", {
       name: "/nanogrid/worker",
-      retentionInDays: own.logRetentionDays,
+      retentionDays: own.logRetentionDays,
     });
     const template = this.createTemplate(stored, net, logs);
     const group = new QueueScaledGroup(this, "group", {
@@ -72,7 +72,7 @@ export class NanogridWorkers extends PlatformStack {
   private createTemplate(
     stored: ValuesOf<typeof data>,
     net: ValuesOf<typeof network>,
-    logs: CloudwatchLogGroup,
+    logs: LogGroup,
   ): InstanceTemplate {
     const { region, accountId, standIns } = this.settings;
     const { workers: own, archive: archiveSettings, network: networkSettings } = this.settings.nanogrid;

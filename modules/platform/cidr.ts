@@ -27,6 +27,34 @@ export function overlappingCidrs(ranges: readonly NamedCidr[]): [NamedCidr, Name
   );
 }
 
+/** A subnet whose range is wrong, and why. */
+export interface SubnetIssue {
+  readonly subnet: string;
+  readonly message: string;
+}
+
+/**
+ * What is wrong with the subnets of a VPC: ranges outside of it, and ranges that overlap.
+ *
+ * @param vpc the VPC's range
+ * @param subnets the subnets by name
+ */
+export function subnetIssues(vpc: string, subnets: Readonly<Record<string, { readonly cidr: string }>>): SubnetIssue[] {
+  const ranges = Object.entries(subnets).map(([name, { cidr }]): NamedCidr => ({ name, cidr }));
+  return [
+    ...ranges
+      .filter(({ cidr }) => !containsCidr(vpc, cidr))
+      .map(({ name, cidr }) => ({
+        subnet: name,
+        message: `${cidr} is outside of the VPC's ${vpc}. Choose a range inside it.`,
+      })),
+    ...overlappingCidrs(ranges).map(([first, second]) => ({
+      subnet: second.name,
+      message: `${second.cidr} overlaps subnets.${first.name} (${first.cidr}). Give each subnet a range of its own.`,
+    })),
+  ];
+}
+
 function boundsOf(cidr: string): [number, number] {
   const [address = "", prefix = "32"] = cidr.split("/");
   const size = 2 ** (32 - Number(prefix));

@@ -10,9 +10,12 @@ import {
   TerraformStack,
 } from "cdktf";
 import type { Construct } from "constructs";
+import { CI_ACCESS, ciNames } from "./ci/names";
+import { RoleBoundary } from "./ci/role-boundary";
 import { type Contract, outputName, type ValuesOf } from "./contract";
 import { InstanceTags } from "./instance-tags";
 import { settleStackFolder } from "./lock-files";
+import { Policy } from "./policy/policy";
 import type { Settings } from "./settings";
 
 /** Oldest Terraform that locks S3 states natively without a flag for experiments. */
@@ -44,6 +47,10 @@ export abstract class PlatformStack extends TerraformStack {
     this.addOverride("terraform.required_version", REQUIRED_TERRAFORM);
     this.addOverride("terraform.required_providers.aws.version", AWS_PROVIDER_VERSION);
     Aspects.of(this).add(new InstanceTags(this.tags));
+    if (settings.ci.repository && id !== CI_ACCESS) {
+      Aspects.of(this).add(new RoleBoundary(ciNames(settings).boundaryArn));
+    }
+    Aspects.of(this).add(new Policy(settings));
   }
 
   /** The tags that every resource of this stack carries. */

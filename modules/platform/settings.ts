@@ -7,6 +7,10 @@
 import { readFileSync } from "node:fs";
 import type { App } from "cdktf";
 import { z } from "zod";
+import { denoiseSettings } from "../denoise/settings";
+import { inferenceIssues, inferenceSettings } from "../inference/settings";
+import { mlFunctionSettings } from "../ml-function/settings";
+import { musicSettings } from "../music/settings";
 import { nanogridSettings } from "../nanogrid/settings";
 import { explainIssues } from "./settings-errors";
 
@@ -56,6 +60,74 @@ export const settingsSchema = z
       })
       .prefault({})
       .describe("Where the Terraform states are kept."),
+    ci: z
+      .strictObject({
+        repository: z
+          .string()
+          .regex(/^[\w.-]+\/[\w.-]+$/, "a GitHub repository as owner/name")
+          .optional()
+          .describe(
+            "GitHub repository whose workflows plan and deploy. Without it there is no stack `ci-access`, and CI has no access.",
+          ),
+        branch: z
+          .string()
+          .regex(/^[\w./-]+$/, "the name of a branch")
+          .default("main")
+          .describe("Branch that is deployed, and whose drift is looked for."),
+        existingProvider: z
+          .boolean()
+          .default(false)
+          .describe("Whether the account has GitHub's OIDC provider already: an account can have one."),
+        namePrefixes: z
+          .array(z.string().regex(/^[\w./-]{3,}$/, "at least 3 letters, digits and any of _ . / -"))
+          .min(1)
+          .default([
+            "nanogrid",
+            "NanoGrid",
+            "/nanogrid/",
+            "/vpc/nanogrid/",
+            "aws-waf-logs-nanogrid",
+            "ddn",
+            "deepdenoising",
+            "/ecs/ddn-",
+            "/aws/lambda/ddn-",
+            "/aws/apigateway/ddn-",
+            "/vpc/ddn/",
+            "inference",
+            "/ecs/inference-",
+            "/aws/lambda/inference-",
+            "/aws/apigateway/inference-",
+            "/vpc/inference/",
+            "ML-XGBoost",
+            "ml-xgboost",
+            "ml-function",
+            "/aws/lambda/ML-XGBoost",
+            "music",
+            "/aws/eks/music",
+            "/vpc/music/",
+          ])
+          .describe("How the physical names of this project begin: what deployments may create and change."),
+      })
+      .prefault({})
+      .describe("Continuous delivery: docs/operations/continuous-delivery.md."),
+    budget: z
+      .strictObject({
+        monthlyUsd: z
+          .number()
+          .positive()
+          .default(500)
+          .describe(
+            "US dollars that the environment may cost in a typical month; `npm run cost -- --check` and a test hold it.",
+          ),
+        usage: z
+          .record(z.string(), z.number().min(0))
+          .default({})
+          .describe(
+            "What is known of use instead of what `npm run cost` assumes: `<name>` or `<stack>.<name>` to a monthly figure.",
+          ),
+      })
+      .prefault({})
+      .describe("What the environment may cost: docs/costs.md."),
     google: z
       .strictObject({
         project: z
@@ -68,6 +140,29 @@ export const settingsSchema = z
       .prefault({})
       .describe("Google Cloud, used by the archive."),
     nanogrid: nanogridSettings.prefault({}).describe("The NanoGrid function service."),
+    denoise: denoiseSettings.prefault({}).describe("The Denoise service."),
+    inference: inferenceSettings.prefault({}).describe("The inference cluster of a shop."),
+    mlFunction: mlFunctionSettings.prefault({}).describe("The ML function."),
+    music: musicSettings.prefault({}).describe("The Music pipeline."),
+  })
+  .superRefine(({ standIns, denoise, inference, nanogrid, region }, ctx) => {
+    if (inference.api.authorizer === "none" && !standIns) {
+      ctx.addIssue({
+        code: "custom",
+        path: ["inference", "api", "authorizer"],
+        message: "none lets anyone use the models, and is for stand-ins only. Choose iam or jwt.",
+      });
+    }
+    if (denoise.api.authorizer === "none" && !standIns) {
+      ctx.addIssue({
+        code: "custom",
+        path: ["denoise", "api", "authorizer"],
+        message: "none lets anyone use the GPUs, and is for stand-ins only. Choose iam or jwt.",
+      });
+    }
+    for (const { path, message } of inferenceIssues(inference, region, nanogrid.network.cidr)) {
+      ctx.addIssue({ code: "custom", path: [...path], message });
+    }
   })
   .describe("One environment.");
 

@@ -42,22 +42,43 @@ export function controllerPermissions(arns: ControllerResources): readonly State
   } = arns;
   const statements: Statement[] = [
     {
-      sid: "CodeAndInputs",
-      actions: ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"],
-      resources: [`${codeBucket}/*`],
+      sid: "StoreCodeAndInputs",
+      actions: ["s3:PutObject"],
+      resources: [`${codeBucket}/functions/*`, `${codeBucket}/inputs/*`],
+    },
+    {
+      // What the health check asks for is never there.
+      sid: "ReadCode",
+      actions: ["s3:GetObject"],
+      resources: [`${codeBucket}/functions/*`, `${codeBucket}/health`],
+    },
+    {
+      sid: "DeleteFunctions",
+      actions: ["s3:DeleteObject"],
+      resources: [`${codeBucket}/functions/*`, `${codeBucket}/dependencies/*`],
     },
     { sid: "OutputFiles", actions: ["s3:GetObject"], resources: [`${userDataBucket}/*`] },
     {
+      // Without it S3 answers 403 for an object that is gone, and a client would get 500 for a file that was deleted.
+      sid: "TellMissingFromForbidden",
+      actions: ["s3:ListBucket"],
+      resources: [codeBucket, userDataBucket],
+    },
+    {
       sid: "FunctionsAndJobs",
-      actions: ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:DeleteItem"],
-      resources: [functionsTable, jobsTable, `${functionsTable}/index/by-tenant`, `${jobsTable}/index/by-tenant`],
+      actions: ["dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"],
+      resources: [functionsTable, jobsTable],
     },
     {
       sid: "ApiKeys",
       actions: ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"],
       resources: [apiKeysTable],
     },
-    { sid: "ApiKeysOfTenant", actions: ["dynamodb:Query"], resources: [`${apiKeysTable}/index/by-tenant`] },
+    {
+      sid: "ListsOfTenant",
+      actions: ["dynamodb:Query"],
+      resources: [functionsTable, jobsTable, apiKeysTable].map((table) => `${table}/index/by-tenant`),
+    },
     { sid: "Queue", actions: ["sqs:SendMessage", "sqs:GetQueueAttributes"], resources: [queue] },
     { sid: "DeadLetters", actions: ["sqs:GetQueueAttributes"], resources: [deadLetterQueue] },
   ];

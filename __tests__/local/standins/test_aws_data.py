@@ -78,6 +78,14 @@ def test_a_large_upload_comes_back_byte_for_byte(aws: Clients) -> None:
     assert s3.get_object(Bucket=bucket, Key="a b/ü+%2F.bin")["Body"].read() == content
 
 
+def test_an_empty_object_is_put(aws: Clients) -> None:
+    """standins S3: an object without content is put at once; boto3 asks first whether it may send it."""
+    s3 = aws("s3", connect_timeout=5, read_timeout=5)
+    bucket = new_bucket(s3)
+    s3.put_object(Bucket=bucket, Key="empty", Body=b"")
+    assert s3.head_object(Bucket=bucket, Key="empty")["ContentLength"] == 0
+
+
 def test_an_object_is_created_once(aws: Clients) -> None:
     """standins: of many writers that create one object if it does not exist, one wins; Terraform's lock rests on it."""
     s3 = aws("s3")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import secrets
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -165,6 +167,17 @@ def test_a_rule_between_groups_keeps_its_description(aws: Clients) -> None:
     rule = ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=[permission])["SecurityGroupRules"][0]
     listed = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])
     assert listed["SecurityGroupRules"][0]["Description"] == "from two"
+
+
+def test_a_launch_template_that_is_gone_is_missed_as_terraform_expects(aws: Clients) -> None:
+    """standins EC2: deleting a launch template twice fails with the code that Terraform takes for deleted."""
+    ec2 = aws("ec2")
+    created = ec2.create_launch_template(LaunchTemplateName="twice", LaunchTemplateData={"InstanceType": "t3.small"})
+    template_id = created["LaunchTemplate"]["LaunchTemplateId"]
+    ec2.delete_launch_template(LaunchTemplateId=template_id)
+    with pytest.raises(ClientError) as gone:
+        ec2.delete_launch_template(LaunchTemplateId=template_id)
+    assert gone.value.response["Error"]["Code"] == "InvalidLaunchTemplateId.NotFound"
 
 
 def test_a_launch_templates_own_tags_are_its_own(aws: Clients) -> None:
@@ -414,3 +427,84 @@ def test_a_state_machine_is_validated(aws: Clients, definition: Any, result: str
     reply = aws("stepfunctions").validate_state_machine_definition(definition=json.dumps(definition))
     assert reply["result"] == result
     assert [diagnostic["location"] for diagnostic in reply["diagnostics"]] == ([location] if location else [])
+
+
+# ECS
+
+
+def test_a_service_keeps_what_it_runs_on_and_how_it_is_rolled_out(aws: Clients) -> None:
+    """standins: a service on capacity providers comes back with them, its rollout and its grace, and changes them."""
+    ecs = aws("ecs")
+    ecs.create_cluster(clusterName="gpus")
+    definition = {"name": "api", "image": "registry.example/api:1", "memory": 64}
+    task = ecs.register_task_definition(family="task", containerDefinitions=[definition])["taskDefinition"]
+    strategy = [{"capacityProvider": "on-demand", "weight": 1, "base": 1}]
+    rollout = {"maximumPercent": 200, "minimumHealthyPercent": 100}
+    ecs.create_service(
+        cluster="gpus",
+        serviceName="service",
+        taskDefinition=task["taskDefinitionArn"],
+        desiredCount=0,
+        capacityProviderStrategy=strategy,
+        deploymentConfiguration=rollout,
+        healthCheckGracePeriodSeconds=900,
+        enableECSManagedTags=True,
+        availabilityZoneRebalancing="DISABLED",
+    )
+    [service] = ecs.describe_services(cluster="gpus", services=["service"])["services"]
+    assert service["capacityProviderStrategy"] == strategy
+    assert "launchType" not in service
+    assert service["deploymentConfiguration"] == rollout
+    assert service["healthCheckGracePeriodSeconds"] == 900
+    assert service["enableECSManagedTags"] is True
+    assert service["availabilityZoneRebalancing"] == "DISABLED"
+    ecs.update_service(cluster="gpus", service="service", healthCheckGracePeriodSeconds=600)
+    [changed] = ecs.describe_services(cluster="gpus", services=["service"])["services"]
+    assert (changed["healthCheckGracePeriodSeconds"], changed["capacityProviderStrategy"]) == (600, strategy)
+
+
+# Lambda
+
+
+def test_a_function_keeps_where_its_log_goes(aws: Clients) -> None:
+    """standins: a function's log format and group come back, change, and are Lambda's own when none were given."""
+    role = aws("iam").create_role(RoleName="fn", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    functions = aws("lambda")
+    common = {"Runtime": "nodejs22.x", "Role": role, "Handler": "handler.handler", "Code": {"ZipFile": _empty_zip()}}
+    ours = {"LogFormat": "JSON", "LogGroup": "/aws/lambda/ours"}
+    functions.create_function(FunctionName="ours", LoggingConfig=ours, **common)
+    functions.create_function(FunctionName="plain", **common)
+    logging = {
+        name: functions.get_function_configuration(FunctionName=name)["LoggingConfig"] for name in ("ours", "plain")
+    }
+    assert logging == {"ours": ours, "plain": {"LogFormat": "Text", "LogGroup": "/aws/lambda/plain"}}
+    functions.update_function_configuration(FunctionName="plain", LoggingConfig=ours)
+    assert functions.get_function_configuration(FunctionName="plain")["LoggingConfig"] == ours
+
+
+def test_a_function_from_an_image_has_no_settings_of_it_unless_they_were_given(aws: Clients) -> None:
+    """standins: ImageConfigResponse comes back where an ImageConfig was given, and not otherwise."""
+    role = aws("iam").create_role(RoleName="image-fn", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    uri = f"123456789012.dkr.ecr.ap-northeast-2.amazonaws.com/image@sha256:{'0' * 64}"
+    common: Any = {"PackageType": "Image", "Role": role, "Code": {"ImageUri": uri}}
+    functions = aws("lambda")
+    functions.create_function(FunctionName="bare", **common)
+    functions.create_function(FunctionName="set", ImageConfig={"Command": ["a.handler"]}, **common)
+    configuration = {name: functions.get_function_configuration(FunctionName=name) for name in ("bare", "set")}
+    assert "ImageConfigResponse" not in configuration["bare"]
+    assert configuration["set"]["ImageConfigResponse"]["ImageConfig"]["Command"] == ["a.handler"]
+
+
+def test_the_secret_of_a_session_is_that_of_every_key(aws: Clients) -> None:
+    """standins: who assumes a role gets a key and a token of its own, and the common secret."""
+    role = aws("iam").create_role(RoleName="assumed", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    session = aws("sts").assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+    assert session["SecretAccessKey"] == "local"
+    assert session["AccessKeyId"].startswith("ASIA")
+
+
+def _empty_zip() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("handler.js", "exports.handler = async () => 1;")
+    return packed.getvalue()

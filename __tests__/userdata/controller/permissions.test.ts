@@ -19,11 +19,14 @@ function actionsOn(resource: string, statements = controllerPermissions(arns)): 
 }
 
 test("permissions: exactly the specified actions on each resource", () => {
-  expect(actionsOn("arn:aws:s3:::code/*")).toEqual(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]);
+  expect(actionsOn("arn:aws:s3:::code/functions/*")).toEqual(["s3:DeleteObject", "s3:GetObject", "s3:PutObject"]);
+  expect(actionsOn("arn:aws:s3:::code/inputs/*")).toEqual(["s3:PutObject"]);
+  expect(actionsOn("arn:aws:s3:::code/dependencies/*")).toEqual(["s3:DeleteObject"]);
   expect(actionsOn("arn:aws:s3:::user-data/*")).toEqual(["s3:GetObject"]);
-  const all = ["DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"].map((action) => `dynamodb:${action}`);
-  expect(actionsOn(arns.functionsTable)).toEqual(all);
-  expect(actionsOn(`${arns.jobsTable}/index/by-tenant`)).toEqual(all);
+  const items = ["DeleteItem", "GetItem", "PutItem", "UpdateItem"].map((action) => `dynamodb:${action}`);
+  expect(actionsOn(arns.functionsTable)).toEqual(items);
+  expect(actionsOn(arns.jobsTable)).toEqual(items);
+  expect(actionsOn(`${arns.jobsTable}/index/by-tenant`)).toEqual(["dynamodb:Query"]);
   expect(actionsOn(arns.apiKeysTable)).toEqual(["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem"]);
   expect(actionsOn(`${arns.apiKeysTable}/index/by-tenant`)).toEqual(["dynamodb:Query"]);
   expect(actionsOn(arns.deadLetterQueue)).toEqual(["sqs:GetQueueAttributes"]);

@@ -175,6 +175,47 @@ def test_a_container_that_died_while_it_waited_is_replaced(sandboxes: Sandboxes)
     assert (again.start, again.output != host) == ("cold", True)
 
 
+def test_a_container_that_was_not_seen_clean_is_not_used_again(sandboxes: Sandboxes) -> None:
+    """pool: a container that dies after its result, before it has cleaned up, is replaced; the result stays."""
+    version = sandboxes.version(WHO)
+    with sandboxes.pool.lease(version, "job_x") as lease:
+        host = run_in(lease)
+        docker.from_env(timeout=30).containers.get(host).kill()
+    again = sandboxes.run(version)
+    assert (again.start, again.output != host) == ("cold", True)
+
+
+def test_a_stop_after_the_end_stops_nobody(sandboxes: Sandboxes) -> None:
+    """pool: who stops a run that has ended leaves the container alone, in which another run may be by then."""
+    version = sandboxes.version(WHO)
+    with sandboxes.pool.lease(version, "job_x") as lease:
+        host = run_in(lease)
+    lease.abort()
+    again = sandboxes.run(version)
+    assert (again.start, again.output) == ("warm", host)
+
+
+def test_a_result_does_not_wait_for_the_clean_up(sandboxes: Sandboxes) -> None:
+    """pool: the result is there before thousands of files are gone, and the next run finds none of them."""
+    code = """
+import os, socket
+def handler(event):
+    for n in range(event):
+        open(f'/tmp/{n}', 'w').close()
+    return [socket.gethostname(), len(os.listdir('/tmp'))]
+"""
+    version = sandboxes.version(code)
+    with sandboxes.pool.lease(version, "job_x") as lease:
+        outcome, _ = lease.run({**JOB, "input": 20_000}, 20, unheard)
+        result_at = time.perf_counter()
+    cleaned_s = time.perf_counter() - result_at
+    assert outcome.output[1] == 20_000
+    # Removing so many takes tens of milliseconds; where it came before the result, the end of the lease takes none.
+    assert cleaned_s > 0.005
+    again = sandboxes.run(version, 0)
+    assert (again.start, again.output) == ("warm", [outcome.output[0], 0])
+
+
 def test_a_warm_container_keeps_its_code_when_the_cache_does_not(sandboxes: Sandboxes) -> None:
     """pool: code that is evicted from the cache is still there for the container that runs it."""
     version = sandboxes.version({"main.py": WHO, "part/of/it.py": ""})

@@ -9,7 +9,9 @@ import socket
 import threading
 from wsgiref.types import WSGIApplication
 
-from waitress.server import create_server
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
+from waitress.server import BaseWSGIServer, create_server
 
 from standins.ledger import Ledger, Status
 from standins.options import LOOPBACK, Options
@@ -26,6 +28,26 @@ IDLE_SECONDS = 300
 
 class PortTakenError(Exception):
     """A port that was asked for is in use; the message names it and says what to do."""
+
+
+class _Parser(HTTPRequestParser):
+    """A request whose body is empty is whole with its headers, whatever it expects.
+
+    waitress would ask for the body, as `Expect: 100-continue` wants, and wait for it without end. boto3 sends that with
+    every PUT to S3.
+    """
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Reads the headers."""
+        super().parse_header(header_plus)
+        if self.content_length == 0 and not self.chunked:
+            self.expect_continue = False
+
+
+class _Channel(HTTPChannel):
+    """A connection."""
+
+    parser_class = _Parser
 
 
 class _Listener:
@@ -55,7 +77,7 @@ class _Listener:
 
     def serve(self, application: WSGIApplication) -> None:
         """Starts answering, in threads of its own."""
-        self._server = create_server(
+        server = create_server(
             application,
             sockets=[self._socket],
             threads=THREADS,
@@ -66,6 +88,10 @@ class _Listener:
             asyncore_use_poll=True,
             max_request_body_size=5 * 1024**3,
         )
+        # It is another class for several sockets only.
+        assert isinstance(server, BaseWSGIServer)
+        server.channel_class = _Channel
+        self._server = server
         self._thread = threading.Thread(target=self._server.run, name=self._name, daemon=True)
         self._thread.start()
 

@@ -28,6 +28,10 @@ class Options:
     """The AWS account that everything belongs to."""
     project_number: str = "123456789012"
     """The number of the Google Cloud project that everything belongs to."""
+    authorizer: str = ""
+    """URL of what decides whether a request of a role is allowed; empty asks nobody and enforces no IAM."""
+    embeddings: str = ""
+    """URL of what serves Bedrock's embeddings, as containers/product-inference does; empty: there are none."""
     log_file: Path | None = None
     """Where the log goes; None is standard error."""
     pid_file: Path | None = None
@@ -45,6 +49,12 @@ def _port(text: str) -> int:
 def _account(text: str) -> str:
     if not re.fullmatch(r"\d{12}", text):
         raise argparse.ArgumentTypeError(f"expected an AWS account id of 12 digits, got {text!r}")
+    return text
+
+
+def _url(text: str) -> str:
+    if text and not re.fullmatch(r"http://[\w.-]+:\d+/?", text):
+        raise argparse.ArgumentTypeError(f"expected a URL such as http://127.0.0.1:5570, got {text!r}")
     return text
 
 
@@ -97,6 +107,21 @@ def parse_options(arguments: Sequence[str]) -> Options:
         default=defaults.project_number,
         metavar="N",
         help="of the Google Cloud project (default %(default)s)",
+    )
+    add(
+        "--authorizer",
+        type=_url,
+        default=defaults.authorizer,
+        metavar="URL",
+        help="ask URL about each AWS request whose access key id is not `local`, and refuse what it denies "
+        "(default: no IAM is enforced)",
+    )
+    add(
+        "--embeddings",
+        type=_url,
+        default=defaults.embeddings,
+        metavar="URL",
+        help="take Bedrock's embeddings from POST URL/embeddings (default: Bedrock has none)",
     )
     add("--log-file", type=Path, metavar="FILE", help="append the log to FILE (default: standard error)")
     add(

@@ -1,15 +1,13 @@
 /** The code bucket: zips of functions' versions, and inputs too large for the queue. See docs/protocol.md. */
 import { readFile } from "node:fs/promises";
-import type { Readable } from "node:stream";
 import {
   DeleteObjectsCommand,
   GetObjectCommand,
-  NoSuchKey,
   PutObjectCommand,
   type S3Client,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
-import type { Content } from "./user-files";
+import { type Content, openObject } from "./objects";
 
 /** Largest zip that travels in the queue's message, in bytes. */
 export const INLINE_CODE_BYTES = 32 * 1024;
@@ -85,17 +83,8 @@ export class CodeStore {
   }
 
   /** A version's zip, to be read once; undefined where it is gone. */
-  async open(key: string): Promise<Content | undefined> {
-    try {
-      const reply = await this.s3.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-      // In Node the SDK's body is always a Readable; its type covers browsers too.
-      return { stream: reply.Body as Readable, bytes: reply.ContentLength ?? 0 };
-    } catch (error) {
-      if (error instanceof NoSuchKey) {
-        return undefined;
-      }
-      throw error;
-    }
+  open(key: string): Promise<Content | undefined> {
+    return openObject(this.s3, this.bucket, key);
   }
 
   /** Deletes objects; those that are gone already are no error. */

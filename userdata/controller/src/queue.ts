@@ -1,5 +1,5 @@
 /** The work queue: see docs/protocol.md for the message. */
-import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
+import { GetQueueAttributesCommand, SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { withRaw } from "./json";
 
 /** What a worker needs to run one job; the input comes besides, as JSON. */
@@ -54,4 +54,30 @@ export class WorkQueue {
       new SendMessageCommand({ QueueUrl: this.queueUrl, MessageBody: body, MessageGroupId: message.tenant }),
     );
   }
+}
+
+/** How many messages a queue has, as far as it knows. */
+export interface MessageCounts {
+  readonly visible: number;
+  readonly inFlight: number;
+  readonly delayed: number;
+}
+
+/** Counts the messages of a queue. */
+export async function countMessages(sqs: SQSClient, queueUrl: string): Promise<MessageCounts> {
+  const { Attributes = {} } = await sqs.send(
+    new GetQueueAttributesCommand({
+      QueueUrl: queueUrl,
+      AttributeNames: [
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesNotVisible",
+        "ApproximateNumberOfMessagesDelayed",
+      ],
+    }),
+  );
+  return {
+    visible: Number(Attributes.ApproximateNumberOfMessages),
+    inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
+    delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed),
+  };
 }

@@ -1,9 +1,9 @@
 /** The state of the queue and of the workers. */
-import { GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { z } from "zod";
 import type { Aws } from "./aws";
 import { keptFor } from "./fresh";
 import type { Logger } from "./log";
+import { countMessages } from "./queue";
 import type { JobEvents } from "./redis";
 import type { StatusView } from "./schemas";
 import type { Settings } from "./settings";
@@ -33,24 +33,6 @@ export function createStatus(
   { queueUrl, deadLetterQueueUrl }: Settings,
   log: Logger,
 ): () => Promise<StatusView> {
-  async function countsOf(url: string): Promise<StatusView["queue"]> {
-    const { Attributes = {} } = await sqs.send(
-      new GetQueueAttributesCommand({
-        QueueUrl: url,
-        AttributeNames: [
-          "ApproximateNumberOfMessages",
-          "ApproximateNumberOfMessagesNotVisible",
-          "ApproximateNumberOfMessagesDelayed",
-        ],
-      }),
-    );
-    return {
-      visible: Number(Attributes.ApproximateNumberOfMessages),
-      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
-      delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed),
-    };
-  }
-
   async function workers(): Promise<Workers> {
     try {
       return Object.values(await events.workers())
@@ -64,8 +46,8 @@ export function createStatus(
   }
 
   return keptFor(KEPT_MS, async () => {
-    const deadLetters = deadLetterQueueUrl ? countsOf(deadLetterQueueUrl) : undefined;
-    const [queue, dead, active] = await Promise.all([countsOf(queueUrl), deadLetters, workers()]);
+    const deadLetters = deadLetterQueueUrl ? countMessages(sqs, deadLetterQueueUrl) : undefined;
+    const [queue, dead, active] = await Promise.all([countMessages(sqs, queueUrl), deadLetters, workers()]);
     return { queue, deadLetters: dead?.visible ?? null, workers: active };
   });
 }

@@ -1,12 +1,6 @@
 /** The user-data bucket: files that functions left in /output. See docs/protocol.md. */
-import type { Readable } from "node:stream";
-import { GetObjectCommand, NoSuchKey, type S3Client } from "@aws-sdk/client-s3";
-
-/** An object to read. */
-export interface Content {
-  readonly stream: Readable;
-  readonly bytes: number;
-}
+import type { S3Client } from "@aws-sdk/client-s3";
+import { type Content, openObject } from "./objects";
 
 export class UserFiles {
   constructor(
@@ -19,15 +13,6 @@ export class UserFiles {
     if (!key.startsWith(`${tenant}/${jobId}/`)) {
       return undefined;
     }
-    try {
-      const reply = await this.s3.send(new GetObjectCommand({ Bucket: this.bucket, Key: key }));
-      // In Node the SDK's body is always a Readable; its type covers browsers too.
-      return { stream: reply.Body as Readable, bytes: reply.ContentLength ?? 0 };
-    } catch (error) {
-      if (error instanceof NoSuchKey) {
-        return undefined;
-      }
-      throw error;
-    }
+    return openObject(this.s3, this.bucket, key);
   }
 }

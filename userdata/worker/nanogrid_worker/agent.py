@@ -1,6 +1,7 @@
 """The worker: puts its parts together, checks that it can work, and serves the queue until it has to leave."""
 
 import contextlib
+import gc
 import os
 import random
 import socket
@@ -152,6 +153,9 @@ class Agent:
 
         After SIGTERM it returns. After a notice it stays, drained, until SIGTERM comes with the end of the machine.
         """
+        # What is there now is there for good: no collection has to look at it, with a job waiting.
+        gc.collect()
+        gc.freeze()
         for slot in self._slots:
             slot.start()
         log.info("worker is ready", slots=len(self._slots))

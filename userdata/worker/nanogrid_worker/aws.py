@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore
 from botocore.config import Config
 
+from nanogrid_worker import __version__
 from nanogrid_worker.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,6 +42,9 @@ def connect(settings: Settings) -> Aws:
         # More than one thread per job talks: the job's own, its heartbeat, and those of duties.
         max_pool_connections=settings.concurrency * 2 + 8,
         tcp_keepalive=True,
+        # Both are done anew for each call, which a job waits for twice. What is wrong with a request, AWS says too.
+        user_agent=f"nanogrid-worker/{__version__} Botocore/{botocore.__version__}",
+        parameter_validation=False,
     )
     return Aws(
         sqs=session.client("sqs", config=config),

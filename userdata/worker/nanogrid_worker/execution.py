@@ -17,7 +17,7 @@ from nanogrid_worker.code import CodeStore
 from nanogrid_worker.dependencies import Dependencies
 from nanogrid_worker.duties import Duties
 from nanogrid_worker.errors import Aborted, InfrastructureError, MalformedMessage, RunRefused, is_missing
-from nanogrid_worker.heartbeat import Heartbeat
+from nanogrid_worker.heartbeat import Heartbeat, Pacemaker
 from nanogrid_worker.jobs import AlreadyFinal, Claimed, HeldElsewhere, JobsTable
 from nanogrid_worker.live_log import LiveLog
 from nanogrid_worker.log import logger
@@ -108,6 +108,7 @@ class Executor:
         self._duties = duties
         self._group = group
         self._scope = scope
+        self._pacemaker = Pacemaker()
         self._lock = threading.Lock()
         self._running: dict[str, Abort] = {}
         self._is_leaving = False
@@ -168,11 +169,18 @@ class Executor:
         log.info("job started", function_id=job.function_id, version=job.function_version, attempt=claimed.attempt)
         self._board.status(job.job_id, "PROCESSING")
         heartbeat = Heartbeat(
-            self._queue, self._jobs, message, job.job_id, self._scope.hand_over_after_s, on_lost=abort.set
+            self._pacemaker,
+            self._queue,
+            self._jobs,
+            message,
+            job.job_id,
+            self._scope.hand_over_after_s,
+            on_lost=abort.set,
         )
         try:
-            with heartbeat:
-                result = self._result(job, claimed, abort)
+            # What was leased for the run is given back when everybody has been told.
+            with heartbeat, contextlib.ExitStack() as leased:
+                result = self._result(job, claimed, abort, leased)
                 owes = self._owes(job, result)
                 is_written = self._finish(job, result, owes)
                 if is_written:
@@ -203,10 +211,10 @@ class Executor:
             handled_ms=round(handled_ms, 3),
         )
 
-    def _result(self, job: Job, claimed: Claimed, abort: "Abort") -> Document:
+    def _result(self, job: Job, claimed: Claimed, abort: "Abort", leased: contextlib.ExitStack) -> Document:
         printed = _Printed(LiveLog(self._teller, job.job_id, claimed.attempt))
         try:
-            outcome = self._outcome(job, claimed, abort, printed)
+            outcome = self._outcome(job, claimed, abort, printed, leased)
         except RunRefused as refused:
             error = {"type": refused.kind, "message": str(refused), "traceback": ""} if refused.kind else None
             outcome = printed.tail.added_to(Outcome(refused.code, str(refused), error=error), elapsed_ms=0)
@@ -214,7 +222,9 @@ class Executor:
             printed.live_log.close()
         return document(job, outcome, self._scope.worker_id, claimed.started_at, now(), claimed.attempt)
 
-    def _outcome(self, job: Job, claimed: Claimed, abort: "Abort", printed: "_Printed") -> Outcome:
+    def _outcome(
+        self, job: Job, claimed: Claimed, abort: "Abort", printed: "_Printed", leased: contextlib.ExitStack
+    ) -> Outcome:
         if job.deadline is not None and claimed.started_at > job.deadline:
             raise RunRefused("timeout", "The job could not be started before its deadline.")
         if job.runtime not in self._scope.runtimes:
@@ -236,7 +246,7 @@ class Executor:
                         code=code,
                         dependencies=dependencies,
                     )
-                    return self._run(job, version, abort, printed.live_log)
+                    return self._run(job, version, abort, printed.live_log, leased)
         except InfrastructureError as error:
             if not is_missing(error):
                 raise
@@ -252,13 +262,15 @@ class Executor:
             "environment": {**job.environment, **self._secrets.environment(job), **trace},
         }
 
-    def _run(self, job: Job, version: Version, abort: "Abort", live_log: LiveLog) -> Outcome:
+    def _run(
+        self, job: Job, version: Version, abort: "Abort", live_log: LiveLog, leased: contextlib.ExitStack
+    ) -> Outcome:
         payload = self._payload(job)
-        with self._pool.lease(version, job.job_id) as lease:
-            abort.stops(lease)
-            outcome, files = lease.run(payload, job.timeout_s, live_log.write)
-            uploaded = outputs.upload(self._aws, self._scope.user_data_bucket, job, files.received)
-            return replace(outcome, files=tuple(uploaded), start=lease.start)
+        lease = leased.enter_context(self._pool.lease(version, job.job_id))
+        abort.stops(lease)
+        outcome, files = lease.run(payload, job.timeout_s, live_log.write)
+        uploaded = outputs.upload(self._aws, self._scope.user_data_bucket, job, files.received)
+        return replace(outcome, files=tuple(uploaded), start=lease.start)
 
     def _input(self, job: Job) -> Any:
         data = self._code.input_of(job)

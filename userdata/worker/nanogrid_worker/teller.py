@@ -48,10 +48,7 @@ class Teller:
     def soon(self, telling: Telling, after_s: float = 0.0) -> None:
         """Has something told in the background."""
         with self._lock:
-            if len(self._line) >= _WAITING:
-                log.warning("Redis is behind, not told")
-                return
-            heapq.heappush(self._line, (time.monotonic() + after_s, next(self._numbers), telling))
+            self._stand_in_line(telling, after_s)
             self._lock.notify()
 
     def now(self, telling: Telling) -> None:
@@ -59,9 +56,13 @@ class Teller:
 
         While Redis fails, only the thread of its own waits for it.
         """
-        self.soon(telling)
+        with self._lock:
+            self._stand_in_line(telling, 0.0)
         if not self._is_failing:
             self._tell_due()
+        with self._lock:
+            if self._line:
+                self._lock.notify()
 
     def close(self) -> None:
         """Tells what waits, for a few seconds at most, and closes the connections."""
@@ -70,6 +71,12 @@ class Teller:
             self._lock.notify()
         self._thread.join(_CLOSING_S)
         self._client.close()
+
+    def _stand_in_line(self, telling: Telling, after_s: float) -> None:
+        if len(self._line) >= _WAITING:
+            log.warning("Redis is behind, not told")
+            return
+        heapq.heappush(self._line, (time.monotonic() + after_s, next(self._numbers), telling))
 
     def _serve(self) -> None:
         while self._wait():

@@ -102,7 +102,9 @@ class Lab:
         _replace(self._code, files)
         _replace(self._dependencies, dependencies or {})
         payload = {"job_id": "job_x", "handler": handler, "input": event, "environment": environment or {}}
-        outcome, outputs = self.sandbox.run(payload, timeout_s)
+        sandbox = self.sandbox
+        outcome, outputs = sandbox.run(payload, timeout_s)
+        sandbox.settle()
         return Ran(outcome, {file.name: file.path.read_bytes() for file in outputs.received})
 
     @property

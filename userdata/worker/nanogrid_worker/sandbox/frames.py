@@ -52,6 +52,7 @@ class Frames:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._received = bytearray()
 
     def send(self, kind: bytes, payload: bytes, timeout_s: float) -> None:
         """Sends a frame."""
@@ -81,6 +82,8 @@ class Frames:
 
     def is_quiet(self) -> bool:
         """Whether the other end is there, and nothing has come from it that was not received."""
+        if self._received:
+            return False
         self._sock.setblocking(False)
         try:
             self._sock.recv(1, socket.MSG_PEEK)
@@ -102,19 +105,20 @@ class Frames:
         self._sock.close()
 
     def _exactly(self, count: int, deadline: float | None) -> bytes:
-        data = bytearray()
-        while len(data) < count:
+        while len(self._received) < count:
             remaining = None if deadline is None else deadline - time.monotonic()
             if remaining is not None and remaining <= 0:
                 raise OutOfTime
             self._sock.settimeout(remaining)
             try:
-                chunk = self._sock.recv(min(count - len(data), _CHUNK))
+                chunk = self._sock.recv(_CHUNK)
             except TimeoutError:
                 raise OutOfTime from None
             except OSError:
                 raise EndOfFrames from None
             if not chunk:
                 raise EndOfFrames
-            data += chunk
-        return bytes(data)
+            self._received += chunk
+        data = bytes(self._received[:count])
+        del self._received[:count]
+        return data

@@ -120,16 +120,18 @@ class Pool:
     def lease(self, version: Version, job_id: str) -> "Iterator[Lease]":
         """A container for one run: a warm one of this version, else a prewarmed one, else a new one.
 
-        It comes back to the pool with the end of the context, if the run left it clean; else it is removed. The files
-        of the run are there until then.
+        It comes back to the pool with the end of the context, if the run left it clean; else it is removed. Whoever has
+        something else to do first need not wait for that. The files of the run are there until then.
 
         Raises:
             InfrastructureError: there is none to be had.
         """
         start, box = self._take(version, job_id)
+        lease = Lease(start, box)
         try:
-            yield Lease(start, box)
+            yield lease
         finally:
+            lease.end()
             self._give_back(box)
 
     def warm(self) -> int:
@@ -222,6 +224,7 @@ class Pool:
 
     def _give_back(self, box: "_Box") -> None:
         surplus = [box]
+        box.sandbox.settle()
         if box.sandbox.is_reusable:
             box.rest()
             with self._changed:
@@ -332,6 +335,8 @@ class Lease:
     def __init__(self, start: Start, box: "_Box") -> None:
         self.start: Start = start
         self._box = box
+        self._lock = threading.Lock()
+        self._has_ended = False
 
     def run(self, payload: dict[str, Any], timeout_s: float | None, on_log: LogListener) -> tuple[Outcome, Outputs]:
         """Runs one job, as Sandbox.run does, with the AI node where there is one; once."""
@@ -339,8 +344,15 @@ class Lease:
         return replace(outcome, start=self.start), outputs
 
     def abort(self) -> None:
-        """Stops the run from another thread."""
-        self._box.sandbox.abort()
+        """Stops the run from another thread. After its end this does nothing: the container may be another run's."""
+        with self._lock:
+            if not self._has_ended:
+                self._box.sandbox.abort()
+
+    def end(self) -> None:
+        """Lets go of the container."""
+        with self._lock:
+            self._has_ended = True
 
 
 class _Box:

@@ -47,7 +47,7 @@ class Sandbox:
 
     Attributes:
         sockets: folder that the container sees at /run/nanogrid.
-        is_reusable: whether the container can take a run: none yet, or the last one left nothing behind.
+        is_reusable: whether the container can take a run: none yet, or settle() found that the last one left nothing.
 
     Raises:
         InfrastructureError: the engine started none.
@@ -55,6 +55,7 @@ class Sandbox:
 
     def __init__(self, engine: Engine, run_dir: Path, work_dir: Path, spec: Spec) -> None:
         self.is_reusable = True
+        self._is_settling = False
         self._engine = engine
         self._spec = spec
         self._aborted = threading.Event()
@@ -97,7 +98,7 @@ class Sandbox:
     def run(
         self, payload: dict[str, Any], timeout_s: float | None, on_log: LogListener = unheard
     ) -> tuple[Outcome, Outputs]:
-        """Runs one job. Its files are on disk until the next run, or close().
+        """Runs one job. Its files are on disk until the next run, or close(); settle() comes before the next run.
 
         Args:
             payload: the J frame: `job_id`, `handler`, `input`, `environment`.
@@ -118,7 +119,7 @@ class Sandbox:
             self._send(payload, timeout_s)
             frame = self._listen_until_result(log_tail, outputs, on_log, deadline)
             outcome = _outcome(frame)
-            self.is_reusable = frame.json().get("reusable") is True and outcome.code in _LEAVES_REUSABLE
+            self._is_settling = outcome.code in _LEAVES_REUSABLE
         except OutOfTime:
             outcome = Outcome("timeout", "The function did not end within its time limit.")
         except (OutputsRefused, BadFrame) as error:
@@ -133,9 +134,19 @@ class Sandbox:
         elapsed_ms = (time.monotonic() - started) * 1000
         return log_tail.added_to(outcome, elapsed_ms), outputs
 
+    def settle(self) -> None:
+        """Waits until the runner has cleaned up behind the last run, which it does after its report."""
+        if not self._is_settling:
+            return
+        self._is_settling = False
+        with contextlib.suppress(OutOfTime, BadFrame, EndOfFrames):
+            frame = self._connected().receive(time.monotonic() + _GRACE_S)
+            self.is_reusable = frame.kind == b"C" and frame.json().get("reusable") is True
+
     def abort(self) -> None:
         """Stops a run, or the wait for the runner, from another thread."""
         self._aborted.set()
+        self._is_settling = False
         self.is_reusable = False
         if self._frames is not None:
             self._frames.hang_up()
@@ -146,6 +157,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Removes the container and all that belongs to it."""
+        self._is_settling = False
         self.is_reusable = False
         self._closing.close()
 

@@ -3,8 +3,9 @@
  *
  * The runner is the container's first program and outlives each run. A Node.js process cannot be forked while it lives, so
  * that a child waits, started and with child.mjs loaded, for the next `J` frame; it serves that run alone. The runner
- * passes on what the child prints (`L`), then the files that it left in /output (`F`, `B`), cleans up, and ends the run
- * with `R`. It uses the standard library alone, since the image holds nothing else.
+ * passes on what the child prints (`L`), then the files that it left in /output (`F`, `B`), and its report (`R`). Nobody
+ * waits for what comes then: it cleans up behind the run, and says how that went (`C`). It uses the standard library alone,
+ * since the image holds nothing else.
  */
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
@@ -250,8 +251,8 @@ async function run(connection, child, payload) {
   const report = { duration_ms: performance.now() - started, ...explain(ending, child, oomKills() > killsBefore) };
   report.peak_memory_mb = peakBytes ? (peakBytes + usedBytes()) / MIB : null;
   await sendFiles(connection);
-  report.reusable = cleanUp();
   await connection.send("R", Buffer.from(JSON.stringify(report)));
+  await connection.send("C", Buffer.from(JSON.stringify({ reusable: cleanUp() })));
 }
 
 /** The report of a run, by how it has ended. */

@@ -3,8 +3,9 @@
 The runner is the container's first program and outlives each run. Before a run it forks a spare child from the
 interpreter that is already up; the spare takes the `J` frame off the socket itself, so that neither an input nor a
 secret ever comes into the memory that later children inherit. While the child runs, the runner passes on what it
-prints (`L`), then the files that it left in /output (`F`, `B`), cleans up behind it, and ends the run with `R`. It uses
-the standard library alone, since the image holds nothing else.
+prints (`L`), then the files that it left in /output (`F`, `B`), and its report (`R`). Nobody waits for what comes then:
+it cleans up behind the run, and says how that went (`C`). It uses the standard library alone, since the image holds
+nothing else.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from typing import Any, BinaryIO, NoReturn
 SOCKET = "/run/nanogrid/runner.sock"
 CODE = "/function"
 DEPENDENCIES = "/dependencies"
+REHEARSAL = "/opt/nanogrid/rehearsal"
 OUTPUT = "/output"
 # All that a function can write to.
 SCRATCH = ("/tmp", OUTPUT, "/dev/shm")
@@ -78,8 +80,8 @@ class Connection:
 
     def receive(self) -> "tuple[bytes, bytes]":
         """Waits for a frame; its kind and payload."""
-        (length,) = struct.unpack(">I", self._exactly(4))
-        return self._exactly(1), self._exactly(length)
+        length, kind = struct.unpack(">Ic", self._exactly(5))
+        return kind, self._exactly(length)
 
     def close(self) -> None:
         """Releases the socket."""
@@ -143,7 +145,7 @@ class Child:
 
 
 def run(connection: Connection, child: Child, limits: "dict[str, Any]", own_limits: "list[Any]") -> None:
-    """Waits for a child that has taken a job, reports it, and cleans up behind it."""
+    """Waits for a child that has taken a job, reports it once nothing of it runs, and then cleans up behind it."""
     started = time.monotonic()
     deadline = started + limits["deadline_s"] if limits["deadline_s"] is not None else math.inf
     pipes = Pipes(connection, child.report_end, child.log_end, limits["max_output_bytes"] + REPORT_MARGIN)
@@ -155,16 +157,17 @@ def run(connection: Connection, child: Child, limits: "dict[str, Any]", own_limi
         _, status, usage = os.wait4(child.pid, 0)
         is_alone = kill_leftovers()
     pipes.drain()
-    is_out_of_memory = oom_kills() > child.kills_before
-    report = verdict or pipes.parsed() or explain(status, is_out_of_memory)
+    report = verdict or pipes.parsed() or explain(status, oom_kills() > child.kills_before)
     report.setdefault("duration_ms", (time.monotonic() - started) * 1000)
     # ru_maxrss is in KiB; what lies in tmpfs counts against the container's memory too.
     report["peak_memory_mb"] = (usage.ru_maxrss * 1024 + sum(map(used_bytes, SCRATCH))) / MIB
     open_output()
-    send_files(connection)
-    is_clean = is_alone and clean() and limits_of_runner() == own_limits
-    report["reusable"] = is_clean and not is_out_of_memory
+    if os.listdir(OUTPUT):
+        send_files(connection)
     connection.send(b"R", json.dumps(report, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    is_clean = is_alone and clean() and limits_of_runner() == own_limits
+    is_reusable = is_clean and oom_kills() == child.kills_before
+    connection.send(b"C", json.dumps({"reusable": is_reusable}).encode())
 
 
 class Pipes:
@@ -257,6 +260,7 @@ def in_child(connection: Connection, limits_end: int, report_end: int, log_end: 
     try:
         forget_runner()
         prepare_child(log_end)
+        rehearse()
         job = take_job(connection, limits_end)
         if job is not None:
             set_environment(job)
@@ -319,6 +323,20 @@ def prepare_child(log_end: int) -> None:
     os.environ.update({"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TMPDIR": "/tmp", "LANG": "C.UTF-8"})
     os.chdir(CODE)
     sys.path[:0] = [CODE, DEPENDENCIES]
+
+
+def rehearse() -> None:
+    """Imports and calls a handler of the runner's own, and forgets it.
+
+    A forked process gets its own copy of each page of memory when it first writes to it. Those that an import, a
+    compilation and a report need are most of what a short run would wait for, and the spare has nothing else to do.
+    """
+    sys.path.insert(0, REHEARSAL)
+    call({"handler": "rehearsal.handler", "input": {}, "max_output_bytes": CHUNK})
+    # The function's own folders are looked through anew: its files may just be coming.
+    sys.path.remove(REHEARSAL)
+    sys.path_importer_cache.clear()
+    sys.modules.pop("rehearsal", None)
 
 
 def set_environment(job: "dict[str, Any]") -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import moto.ec2.urls
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import InvalidLaunchTemplateIdNotFound
 from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import parse_user_data
 
@@ -20,8 +22,10 @@ class Ec2(EC2Response):
 
     An instance has no security groups when they were given on its network interface, and a network interface stays
     attached to an instance that is gone. A launch template's own tags come back as tags for what it launches, and never
-    change; instances cannot be launched from a later version with user data. A rule between two security groups loses
-    its description.
+    change; instances cannot be launched from a later version with user data. A template that is gone is missed by
+    another error than EC2's, so that Terraform fails where it deletes one again because the first answer was lost. A
+    rule between two security groups loses its description. Whoever accepts a peering of another account sees the
+    other's tags instead of their own.
     """
 
     @classmethod
@@ -61,6 +65,21 @@ class Ec2(EC2Response):
             return rule.ip_range.get("Description") or rule.source_group.get("Description") or found
 
         define(SecurityGroupRule, "description", property(description))
+
+        def tags(peering: VPCPeeringConnection) -> list[dict[str, str]]:
+            backend = getattr(peering, "seen_by", peering.ec2_backend)
+            found: list[dict[str, str]] = backend.describe_tags(filters={"resource-id": [peering.id]})
+            return found
+
+        define(VPCPeeringConnection, "get_tags", tags)
+
+    # Peerings
+
+    def describe_vpc_peering_connections(self) -> ActionResult:
+        """Lists peerings with the tags of the account that asks."""
+        for peering in self.ec2_backend.vpc_pcxs.values():
+            vars(peering).update(seen_by=self.ec2_backend)
+        return super().describe_vpc_peering_connections()
 
     # Instances
 
@@ -145,6 +164,13 @@ class Ec2(EC2Response):
         data = template.versions[-1].data
         data["UserData"] = parse_user_data(data.get("UserData"))
         return result
+
+    def delete_launch_template(self) -> ActionResult:
+        """Deletes a launch template, or says that there is none of this id."""
+        template_id = self._get_param("LaunchTemplateId")
+        if template_id and template_id not in self.ec2_backend.launch_templates:
+            raise InvalidLaunchTemplateIdNotFound(template_id)
+        return super().delete_launch_template()
 
     def describe_launch_templates(self) -> ActionResult:
         """Lists launch templates with the tags that they have now."""

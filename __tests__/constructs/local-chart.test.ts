@@ -1,0 +1,26 @@
+import { LocalChart } from "../../constructs/local-chart";
+import { constructed } from "../support/constructed";
+
+describe("LocalChart", () => {
+  const synthesis = constructed((scope) => {
+    new LocalChart(scope, "stages", {
+      chart: "modules/music/charts/stages",
+      name: "stages",
+      namespace: "songs",
+      values: { pollSeconds: 15 },
+    });
+  });
+
+  test("is released from the folder that goes with the stack, with its values and no others", () => {
+    expect(synthesis.resource("helm_release")).toMatchObject({
+      name: "stages",
+      namespace: "songs",
+      chart: expect.stringMatching(/^\.\/assets\/stages_chart/),
+      values: ['{"pollSeconds":15}'],
+    });
+  });
+
+  test("leaves nothing half done", () => {
+    expect(synthesis.resource("helm_release").atomic).toBe(true);
+  });
+});

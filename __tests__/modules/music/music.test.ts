@@ -1,0 +1,132 @@
+/** What the three stacks of the Music pipeline emit. */
+import { readFileSync } from "node:fs";
+import { MUSIC_METRICS } from "../../../containers/music/program";
+import { type Block, output, stackOf } from "../../support/synth";
+
+const cluster = stackOf("dev", "music-cluster");
+const platform = stackOf("dev", "music-platform");
+const services = stackOf("dev", "music-services");
+
+/** The one container of a program's pods. */
+function containerOf(environment: "dev" | "options", program: string): Block {
+  const { spec } = stackOf(environment, "music-services").resource("kubernetes_deployment_v1", program);
+  const pod = ((spec as Block).template as Block).spec as Block;
+  return (pod.container as readonly Block[])[0] as Block;
+}
+
+describe("music-cluster", () => {
+  test("is idle at the price of the control plane and the system nodes: GPU groups are empty", () => {
+    const sizes = cluster
+      .resources("aws_eks_node_group")
+      .map(({ body }) => [body.node_group_name, body.instance_types, (body.scaling_config as Block).min_size]);
+    expect(sizes.sort()).toEqual([
+      ["gpu-large", ["g6e.2xlarge"], 0],
+      ["gpu-small", ["g4dn.xlarge"], 0],
+      ["system", ["t3.large"], 2],
+    ]);
+  });
+
+  test("starts nodes once pods can have addresses and identities, and what wants a node after them", () => {
+    for (const { body } of cluster.resources("aws_eks_node_group")) {
+      expect(body.depends_on).toEqual(expect.arrayContaining(["aws_eks_addon.cluster_vpc-cni-addon"]));
+    }
+    for (const addon of ["coredns", "aws-efs-csi-driver", "aws-ebs-csi-driver"]) {
+      expect(cluster.resource("aws_eks_addon", { addon_name: addon }).depends_on).toEqual(
+        expect.arrayContaining(["aws_eks_node_group.system-nodes"]),
+      );
+    }
+    expect(cluster.resource("aws_eks_addon", { addon_name: "vpc-cni" }).configuration_values).toContain(
+      '"enableNetworkPolicy":"true"',
+    );
+  });
+
+  test("lets CI in where there is CI: one role deploys, the other looks", () => {
+    const admitted = stackOf("options", "music-cluster")
+      .resources("aws_eks_access_policy_association")
+      .map(({ name, body }) => [name.replace(/^cluster_/, ""), String(body.policy_arn).split("/")[1]]);
+    expect(admitted.sort()).toEqual([
+      ["admin-1-access", "AmazonEKSClusterAdminPolicy"],
+      ["ci-access-deploy-access", "AmazonEKSClusterAdminPolicy"],
+      ["ci-access-plan-access", "AmazonEKSAdminViewPolicy"],
+    ]);
+    expect(cluster.resources("aws_eks_access_entry")).toEqual([]);
+  });
+});
+
+describe.each([
+  ["music-platform", platform],
+  ["music-services", services],
+])("%s", (_, stack) => {
+  test("asks for a token at each run: none is written anywhere", () => {
+    const exec = {
+      api_version: "client.authentication.k8s.io/v1beta1",
+      command: "aws",
+      args: [
+        ...["eks", "get-token", "--output", "json", "--region", "ap-northeast-2", "--cluster-name"],
+        output("music-cluster", "cluster_name"),
+      ],
+    };
+    const [kubernetes] = stack.at("provider", "kubernetes") as readonly Block[];
+    const [helm] = stack.at("provider", "helm") as readonly Block[];
+    expect(kubernetes).toMatchObject({ host: output("music-cluster", "cluster_endpoint"), exec: [exec] });
+    expect(helm?.kubernetes).toMatchObject({ host: output("music-cluster", "cluster_endpoint"), exec });
+    expect(kubernetes).not.toHaveProperty("token");
+  });
+
+  test("plans without a cluster: no resource has to ask for kinds", () => {
+    expect(stack.resources("kubernetes_manifest")).toEqual([]);
+  });
+});
+
+describe("music-platform", () => {
+  test("pins the version of every chart", () => {
+    const charts = platform.resources("helm_release");
+    expect(charts.map(({ body }) => body.chart).sort()).toEqual([
+      "cluster-autoscaler",
+      "keda",
+      "kube-prometheus-stack",
+      "nvidia-device-plugin",
+    ]);
+    for (const { body } of charts) {
+      expect(body.version).toMatch(/^\d+\.\d+\.\d+$/);
+      expect(body.atomic).toBe(true);
+    }
+  });
+
+  test("shows the queue, the stages' latency and the GPUs, by metrics that the programs have", () => {
+    const { data } = platform.resource("kubernetes_config_map_v1");
+    const dashboard = JSON.parse(String((data as Block)["music-pipeline.json"])) as {
+      panels: { title: string; targets: { expr: string }[] }[];
+    };
+    const queries = dashboard.panels.flatMap(({ targets }) => targets.map(({ expr }) => expr)).join("\n");
+    for (const metric of [
+      "music_queue_depth",
+      MUSIC_METRICS.backlog,
+      "music_stage_seconds_bucket",
+      "music_gpu_use_ratio",
+    ]) {
+      expect(queries).toContain(metric);
+    }
+    expect(stackOf("options", "music-platform").resources("kubernetes_config_map_v1")).toEqual([]);
+  });
+});
+
+describe("music-services", () => {
+  test("pulls each image by the release that settings name, or from elsewhere", () => {
+    expect(containerOf("dev", "back").image).toBe(`${output("music-cluster", "back_repository_url")}:1.0.0`);
+    expect(containerOf("options", "front").image).toMatch(/^444455556666\.dkr\.ecr\..*\/team\/front@sha256:/);
+  });
+
+  test("gives the namespace as many GPUs as the node groups can have, and a run as many candidates as the large one", () => {
+    const { spec } = stackOf("options", "music-services").resource("kubernetes_resource_quota_v1");
+    expect(((spec as Block).hard as Block)["requests.nvidia.com/gpu"]).toBe("6");
+    expect(containerOf("options", "back").env).toContainEqual({ name: "MUSIC_GPU_QUOTA", value: "2" });
+  });
+
+  test("emits its charts beside its stack, so that no plan depends on where it runs", () => {
+    for (const { body } of services.resources("helm_release")) {
+      expect(body.chart).toMatch(/^\.\/assets\//);
+    }
+    expect(readFileSync("modules/music/charts/session/templates/secret.yaml", "utf8")).toContain("lookup");
+  });
+});

@@ -1,0 +1,3 @@
+import { checkPythonProject } from "../support/python-checks";
+
+checkPythonProject("music");

@@ -1,0 +1,91 @@
+/** A cluster for the Music pipeline: a real control plane, with nodes as the emitted node groups describe them. */
+import { readFileSync } from "node:fs";
+import type { KubernetesApi, KubernetesObject } from "../../local/kubernetes/api";
+import { PLAYED } from "../../local/kubernetes/control-plane";
+import { GPU_RESOURCE } from "../../modules/music/names";
+import type { Block, Synthesis } from "./synth";
+
+/** What a node of a type has for pods: of what EC2 lists, less what EKS keeps for the kubelet and the system. */
+const TYPES: Readonly<Record<string, { readonly cpu: string; readonly memory: string; readonly gpus: number }>> = {
+  "t3.large": { cpu: "1930m", memory: "7000Mi", gpus: 0 },
+  "g4dn.xlarge": { cpu: "3920m", memory: "14900Mi", gpus: 1 },
+  "g6e.2xlarge": { cpu: "7910m", memory: "62500Mi", gpus: 1 },
+};
+/** Taints as EKS writes them, and as Kubernetes does. */
+const EFFECTS: Readonly<Record<string, string>> = { NO_SCHEDULE: "NoSchedule", NO_EXECUTE: "NoExecute" };
+
+/** Kinds that KEDA and Prometheus' operator bring, without their schemas: neither is installed here. */
+const KINDS = [
+  { group: "keda.sh", version: "v1alpha1", kind: "ScaledObject", plural: "scaledobjects" },
+  { group: "monitoring.coreos.com", version: "v1", kind: "ServiceMonitor", plural: "servicemonitors" },
+] as const;
+
+/** The section of an environment with the Music pipeline alone, on stand-ins. */
+export function musicSection(): object {
+  const { context } = JSON.parse(readFileSync("cdktf.json", "utf8")) as {
+    context: { environments: { local: Record<string, unknown> } };
+  };
+  return { ...context.environments.local, denoise: { api: { authorizer: "none" } }, music: { enabled: true } };
+}
+
+/** Teaches a cluster the kinds of what music-platform installs. */
+export async function defineKinds(api: KubernetesApi): Promise<void> {
+  for (const { group, version, kind, plural } of KINDS) {
+    const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+    await api.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", {
+      metadata: { name: `${plural}.${group}` },
+      spec: {
+        group,
+        scope: "Namespaced",
+        names: { kind, plural, singular: kind.toLowerCase() },
+        versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema } }],
+      },
+    });
+  }
+}
+
+/**
+ * Adds a node of a group, as EKS and the device plugin would.
+ *
+ * @param cluster what music-cluster emits
+ * @param group name of the node group
+ * @param name of the node
+ */
+export async function addNode(api: KubernetesApi, cluster: Synthesis, group: string, name: string): Promise<void> {
+  const { instance_types, labels, taint } = cluster.resource("aws_eks_node_group", { node_group_name: group });
+  const [type] = instance_types as string[];
+  const has = TYPES[type ?? ""];
+  if (has === undefined) {
+    throw new Error(`${group}: no capacity is known of ${type}. Add it here.`);
+  }
+  const { cpu, memory, gpus } = has;
+  const capacity = {
+    cpu,
+    memory,
+    pods: "29",
+    "ephemeral-storage": "90Gi",
+    ...(gpus > 0 ? { [GPU_RESOURCE]: String(gpus) } : {}),
+  };
+  await api.create("/api/v1/nodes", {
+    metadata: { name, labels: { ...PLAYED, ...(labels as Block), "kubernetes.io/hostname": name } },
+    spec: {
+      taints: ((taint ?? []) as readonly Block[]).map(({ key, value, effect }) => ({
+        key,
+        value,
+        effect: EFFECTS[String(effect)],
+      })),
+    },
+    status: { capacity, allocatable: capacity },
+  });
+}
+
+/** Pods of a program that are not on their way out. */
+export async function podsOf(api: KubernetesApi, program: string): Promise<readonly KubernetesObject[]> {
+  const pods = await api.list(`/api/v1/namespaces/music/pods?labelSelector=app.kubernetes.io/name%3D${program}`);
+  return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+/** As KEDA does it. */
+export async function scale(api: KubernetesApi, program: string, replicas: number): Promise<void> {
+  await api.patch(`/apis/apps/v1/namespaces/music/deployments/${program}/scale`, { spec: { replicas } });
+}

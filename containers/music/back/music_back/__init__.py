@@ -1,0 +1,1 @@
+"""The back of the Music pipeline: upload, start, status, candidates, download."""

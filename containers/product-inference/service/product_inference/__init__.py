@@ -1,0 +1,1 @@
+"""Product inference: embeddings and attributes of product texts, in batches on a GPU."""

@@ -1,0 +1,12 @@
+/** What the function behind POST /products/search may do. */
+import type { Statement } from "../../constructs/role";
+import { invokeModels } from "../inference-shared/permissions";
+
+/**
+ * The statements of its role.
+ *
+ * @param modelArns models that make vectors; none where the GPU tier makes them
+ */
+export function searchStatements(modelArns: readonly string[]): readonly Statement[] {
+  return modelArns.length > 0 ? [invokeModels(modelArns)] : [];
+}
