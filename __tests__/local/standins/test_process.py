@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 import requests
 from botocore.exceptions import ClientError
 from conftest import StandIns, start_standins, stop
+
+from standins.host import Listener
 
 
 @pytest.mark.parametrize("option", ["--aws-port", "--gcp-port"])
@@ -82,6 +86,25 @@ def test_forty_connections_are_kept_alive_at_once(standins: StandIns) -> None:
 
     with ThreadPoolExecutor(40) as pool:
         assert sum(pool.map(many, range(40))) == sum(10 + number % 3 for number in range(40))
+
+
+def test_an_answer_leaves_in_one_piece() -> None:
+    """standins: an answer leaves in one piece: Terraform's AWS provider hangs up between the pieces at times."""
+
+    def slowly(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+        start_response("200 OK", [("Content-Length", "10")])
+        yield b"first"
+        time.sleep(0.2)
+        yield b"later"
+
+    listener = Listener("aws", 0)
+    listener.serve(slowly)
+    try:
+        with socket.create_connection(("127.0.0.1", listener.port), timeout=5) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: standins\r\n\r\n")
+            assert connection.recv(65536).endswith(b"\r\n\r\nfirstlater")
+    finally:
+        listener.close()
 
 
 @pytest.mark.parametrize(("service", "call"), [("ec2", "describe_scheduled_instances"), ("cloudwatch", "get_dataset")])

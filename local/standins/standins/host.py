@@ -50,7 +50,7 @@ class _Channel(HTTPChannel):
     parser_class = _Parser
 
 
-class _Listener:
+class Listener:
     """One port and the threads that answer on it."""
 
     def __init__(self, name: str, port: int) -> None:
@@ -86,6 +86,9 @@ class _Listener:
             backlog=256,
             ident=None,
             asyncore_use_poll=True,
+            # An answer leaves in one piece. Terraform's AWS provider hangs up between headers and body at times, and
+            # then asks once more for what has been done already.
+            send_bytes=1024**2,
             max_request_body_size=5 * 1024**3,
         )
         # It is another class for several sockets only.
@@ -104,7 +107,7 @@ class _Listener:
 class StandIns:
     """Both stand-ins, answering."""
 
-    def __init__(self, aws: _Listener, gcp: _Listener) -> None:
+    def __init__(self, aws: Listener, gcp: Listener) -> None:
         self._aws = aws
         self._gcp = gcp
         self.aws_url = f"http://{LOOPBACK}:{aws.port}"
@@ -116,8 +119,8 @@ class StandIns:
 
         Raises PortTakenError before anything has started.
         """
-        aws = _Listener("aws", options.aws_port)
-        gcp = _Listener("gcp", options.gcp_port)
+        aws = Listener("aws", options.aws_port)
+        gcp = Listener("gcp", options.gcp_port)
         standins = cls(aws, gcp)
 
         # moto reads its settings from the environment when it is imported.
