@@ -13,7 +13,7 @@ import type { Needs, Report } from "../../local/phase";
 import { ENGINE_SERVICE, findEngine } from "../../local/phases/engine";
 import { findProviders } from "../../local/phases/providers";
 import { preparePython, preparePythons } from "../../local/phases/python";
-import { findTools, installPackages, mayInstall } from "../../local/phases/tools";
+import { findTools, installPackages, mayInstall, type Tools } from "../../local/phases/tools";
 import { logOf, placesOf } from "../../local/places";
 import { findService } from "../../local/services";
 import { PYTHON_PROJECTS } from "./python-projects";
@@ -54,7 +54,26 @@ export default async function prepareMachine(): Promise<void> {
     await installPackages(missing, needs, report);
   }
   const { value: tools } = await findTools(needs, report);
+  // The compiler has every processor at work, pip one: side by side, neither waits for the other.
+  await Promise.all([prepareKubernetes(needs), prepareRuntimes(needs, tools, report)]);
+  const ranBefore = findService(needs.places, ENGINE_SERVICE) !== undefined;
+  const { value: engine } = await findEngine({ ...needs, tools }, report);
+  const { value: providers } = await findProviders({ ...needs, tools }, { ...report, warn: () => undefined });
+  process.env.DOCKER_HOST = engine.host;
+  if (engine.own && !ranBefore) {
+    process.env[ENGINE_STARTED] = "yes";
+  }
+  if (providers.kind === "none") {
+    process.env.NANOGRID_NO_PROVIDERS = providers.reason;
+  } else {
+    Object.assign(process.env, providers.env);
+  }
+}
+
+/** Python environments, Lambda's Node.js runtime, and the stand-in of Atlas's provider. */
+async function prepareRuntimes(needs: Needs, tools: Tools, report: Report): Promise<void> {
   const { value: pythons } = await preparePythons({ ...needs, tools }, report);
+  process.env.NANOGRID_STANDINS_PYTHON = pythons.standIns;
   for (const { name, lock, variable } of PYTHON_PROJECTS) {
     process.env[variable] = (await preparePython({ folder: `${name}-dev`, lock }, { ...needs, tools }, report)).python;
   }
@@ -69,20 +88,6 @@ export default async function prepareMachine(): Promise<void> {
     process.env.NANOGRID_ATLAS_PROVIDER = await buildAtlasProvider();
   } else {
     process.env.NANOGRID_NO_ATLAS_PROVIDER = noProvider;
-  }
-  await prepareKubernetes(needs);
-  const ranBefore = findService(needs.places, ENGINE_SERVICE) !== undefined;
-  const { value: engine } = await findEngine({ ...needs, tools }, report);
-  const { value: providers } = await findProviders({ ...needs, tools }, { ...report, warn: () => undefined });
-  process.env.NANOGRID_STANDINS_PYTHON = pythons.standIns;
-  process.env.DOCKER_HOST = engine.host;
-  if (engine.own && !ranBefore) {
-    process.env[ENGINE_STARTED] = "yes";
-  }
-  if (providers.kind === "none") {
-    process.env.NANOGRID_NO_PROVIDERS = providers.reason;
-  } else {
-    Object.assign(process.env, providers.env);
   }
 }
 
