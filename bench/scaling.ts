@@ -143,7 +143,8 @@ class Groups {
 
   private scaling(settings: WorkerSettings): GroupScaling {
     const key = JSON.stringify(settings);
-    const scaling = this.known.get(key) ?? scalingOf(emitted({ workers: settings }).get("nanogrid-workers"));
+    const scaling =
+      this.known.get(key) ?? scalingOf(emitted({ nanogrid: { workers: settings } }).get("nanogrid-workers"));
     this.known.set(key, scaling);
     return scaling;
   }

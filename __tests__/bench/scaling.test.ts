@@ -27,7 +27,7 @@ let depth: Emitted;
 let backlog: Emitted;
 
 beforeAll(() => {
-  const workers = (settings: object) => emitted({ workers: settings }).get("nanogrid-workers") as Emitted;
+  const workers = (settings: object) => emitted({ nanogrid: { workers: settings } }).get("nanogrid-workers") as Emitted;
   depth = workers({ scaling: "depth" });
   backlog = workers({ scaling: "backlog", max: 300, acceptedLatencySeconds: 60, meanJobSeconds: 6 });
 }, SYNTH_MS);

@@ -18,7 +18,7 @@ const SETTINGS = parseSettings({ test: { accountId: ACCOUNT, owner: "tests", nan
 let stacks: ReadonlyMap<string, unknown>;
 
 beforeAll(() => {
-  stacks = emitted(NANOGRID);
+  stacks = emitted({ nanogrid: NANOGRID });
 }, SYNTH_MS);
 
 /** The values that a stack's resources of a type have for an attribute. */

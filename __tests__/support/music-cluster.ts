@@ -44,28 +44,40 @@ export async function defineKinds(api: KubernetesApi): Promise<void> {
   }
 }
 
-/**
- * Adds a node of a group, as EKS and the device plugin would.
- *
- * @param cluster what music-cluster emits
- * @param group name of the node group
- * @param name of the node
- */
-export async function addNode(api: KubernetesApi, cluster: Synthesis, group: string, name: string): Promise<void> {
-  const { instance_types, labels, taint } = cluster.resource("aws_eks_node_group", { node_group_name: group });
-  const [type] = instance_types as string[];
-  const has = TYPES[type ?? ""];
+/** What a node of a type has for pods. @throws Error when it is not known */
+export function capacityOf(type: string): Readonly<Record<string, string>> {
+  const has = TYPES[type];
   if (has === undefined) {
-    throw new Error(`${group}: no capacity is known of ${type}. Add it here.`);
+    throw new Error(`No capacity is known of ${type}. Add it here.`);
   }
   const { cpu, memory, gpus } = has;
-  const capacity = {
+  return {
     cpu,
     memory,
     pods: "29",
     "ephemeral-storage": "90Gi",
     ...(gpus > 0 ? { [GPU_RESOURCE]: String(gpus) } : {}),
   };
+}
+
+/**
+ * Adds a node of a group, as EKS and the device plugin would.
+ *
+ * @param cluster what music-cluster emits
+ * @param group name of the node group
+ * @param name of the node
+ * @param more what else it has for pods, by the resource's name
+ */
+export async function addNode(
+  api: KubernetesApi,
+  cluster: Synthesis,
+  group: string,
+  name: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const { instance_types, labels, taint } = cluster.resource("aws_eks_node_group", { node_group_name: group });
+  const [type = ""] = instance_types as string[];
+  const capacity = { ...capacityOf(type), ...more };
   await api.create("/api/v1/nodes", {
     metadata: { name, labels: { ...PLAYED, ...(labels as Block), "kubernetes.io/hostname": name } },
     spec: {

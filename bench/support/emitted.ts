@@ -10,13 +10,13 @@ const SYNTH_MS = 180_000;
 export const ACCOUNT = "111122223333";
 
 /**
- * @param nanogrid the section `nanogrid` of an environment
+ * @param sections of an environment: `nanogrid`, and others
  * @returns the Terraform JSON of each stack, by its name
  * @throws Error with what the application said
  */
-export function emitted(nanogrid: object): ReadonlyMap<string, unknown> {
+export function emitted(sections: object): ReadonlyMap<string, unknown> {
   const folder = mkdtempSync(join(tmpdir(), "emitted-"));
-  const environments = { apart: { accountId: ACCOUNT, owner: "nobody", nanogrid } };
+  const environments = { apart: { accountId: ACCOUNT, owner: "nobody", ...sections } };
   try {
     const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "main.ts"], {
       env: {
@@ -29,7 +29,7 @@ export function emitted(nanogrid: object): ReadonlyMap<string, unknown> {
       timeout: SYNTH_MS,
     });
     if (status !== 0) {
-      throw new Error(`synth with ${JSON.stringify(nanogrid)}: exit status ${status}\n${stderr}`);
+      throw new Error(`synth with ${JSON.stringify(sections)}: exit status ${status}\n${stderr}`);
     }
     const stacks = join(folder, "stacks");
     return new Map(

@@ -43,6 +43,14 @@ export interface Patience {
 
 const PATIENCE: Patience = { graceSeconds: 8, evictionSeconds: 1 };
 
+/** What a control plane may have otherwise. */
+export interface ControlPlaneOptions {
+  /** @default 8 seconds, and 1 */
+  readonly patience?: Patience;
+  /** Profiles of the scheduler beside `default-scheduler`, as KubeSchedulerConfiguration has them. @default - none */
+  readonly schedulerProfiles?: readonly object[];
+}
+
 /** A control plane that runs. */
 export interface ControlPlane {
   /** As an administrator. */
@@ -61,7 +69,7 @@ export interface ControlPlane {
  */
 export async function startControlPlane(
   binaries: KubernetesBinaries,
-  patience: Patience = PATIENCE,
+  { patience = PATIENCE, schedulerProfiles = [] }: ControlPlaneOptions = {},
 ): Promise<ControlPlane> {
   const folder = mkdtempSync(join(tmpdir(), "kubernetes-"));
   const parts = new Parts(folder);
@@ -105,16 +113,16 @@ export async function startControlPlane(
     const certificate = join(certificates, "apiserver.crt");
     await parts.until("kube-apiserver", "made its certificate", async () => existsSync(certificate));
     const authority = readFileSync(certificate);
-    const api = new KubernetesApi(url, secrets.token("admin"), new Agent({ ca: authority }));
+    const agent = new Agent({ ca: authority, keepAlive: true });
+    const api = new KubernetesApi(url, secrets.token("admin"), agent);
     await parts.until("kube-apiserver", "is ready", async () => {
       await api.get("/readyz");
       return true;
     });
     const kubeconfig = (user: keyof typeof USERS) => secrets.kubeconfig(user, url, authority);
     parts.start("kube-scheduler", binaries["kube-scheduler"], [
-      `--kubeconfig=${kubeconfig("scheduler")}`,
+      `--config=${schedulerConfig(folder, kubeconfig("scheduler"), schedulerProfiles)}`,
       "--secure-port=0",
-      "--leader-elect=false",
     ]);
     parts.start("kube-controller-manager", binaries["kube-controller-manager"], [
       `--kubeconfig=${kubeconfig("controllers")}`,
@@ -140,7 +148,11 @@ export async function startControlPlane(
       await api.get("/api/v1/namespaces/default/serviceaccounts/default");
       return true;
     });
-    return { api, kubeconfig: kubeconfig("admin"), stop: () => parts.stop() };
+    const stop = async () => {
+      agent.destroy();
+      await parts.stop();
+    };
+    return { api, kubeconfig: kubeconfig("admin"), stop };
   } catch (error) {
     await parts.stop();
     throw error;
@@ -245,6 +257,20 @@ class Secrets {
     writeFileSync(path, content, { mode: 0o600 });
     return path;
   }
+}
+
+/** JSON is YAML. Clients are as fast as the one API server lets them: nobody else uses it. */
+function schedulerConfig(folder: string, kubeconfig: string, profiles: readonly object[]): string {
+  const path = join(folder, "scheduler.json");
+  const document = {
+    apiVersion: "kubescheduler.config.k8s.io/v1",
+    kind: "KubeSchedulerConfiguration",
+    clientConnection: { kubeconfig, qps: 1_000, burst: 1_000 },
+    leaderElection: { leaderElect: false },
+    profiles: [{ schedulerName: "default-scheduler" }, ...profiles],
+  };
+  writeFileSync(path, JSON.stringify(document));
+  return path;
 }
 
 async function freePorts(count: number): Promise<number[]> {

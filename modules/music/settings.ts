@@ -4,7 +4,7 @@ import { subnetIssues } from "../platform/cidr";
 import { checkSizes, cidr, instanceType, nameSuffix, retentionDays, subnet } from "../platform/setting-types";
 
 /** Memory of the GPUs that the groups' types have, in GiB, as EC2 lists it. All have one GPU. */
-const GPU_GIB = {
+export const GPU_GIB = {
   "g4dn.xlarge": 16,
   "g4dn.2xlarge": 16,
   "g5.xlarge": 24,
