@@ -2,22 +2,38 @@
 import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { BACK, backContext, backImage } from "../../containers/music/back/image";
-import { FIRST_STAGE, firstStageContext } from "../../containers/music/first-stage/image";
+import { FIRST_STAGE, firstStageContext, firstStageImage } from "../../containers/music/first-stage/image";
 import { FRONT, frontContext, frontImage } from "../../containers/music/front/image";
-import { PIPELINE_ENVIRONMENT, PIPELINE_FILE, pipelineContext } from "../../containers/music/pipeline/image";
+import {
+  PIPELINE_ENVIRONMENT,
+  PIPELINE_FILE,
+  pipelineContext,
+  pipelineImage,
+} from "../../containers/music/pipeline/image";
 import { MUSIC_DRAIN_SECONDS, MUSIC_METRICS, MUSIC_PATHS } from "../../containers/music/program";
-import { SECOND_STAGE, secondStageContext } from "../../containers/music/second-stage/image";
+import { SECOND_STAGE, secondStageContext, secondStageImage } from "../../containers/music/second-stage/image";
 import type { ArtifactFile } from "../../modules/platform/artifact";
+import { type ImageSource, imageTag } from "../../modules/platform/image-source";
 
-const CONTEXTS: [string, () => readonly ArtifactFile[], string[]][] = [
-  ["front", frontContext, ["server.mjs", "page/index.html"]],
-  ["back", backContext, ["requirements.lock", "program/music_back/__main__.py", "program/music_pipeline/music.yaml"]],
-  ["pipeline", pipelineContext, ["requirements.lock", "program/music_pipeline/steps.py"]],
-  ["first-stage", firstStageContext, ["requirements-gpu.lock", "program/first_stage/whisper.py"]],
-  ["second-stage", secondStageContext, ["requirements-gpu.lock", "program/second_stage/chorales.json.gz"]],
+const IMAGES: [string, () => readonly ArtifactFile[], () => ImageSource, string[]][] = [
+  ["front", frontContext, frontImage, ["server.mjs", "page/index.html"]],
+  [
+    "back",
+    backContext,
+    backImage,
+    ["requirements.lock", "program/music_back/__main__.py", "program/music_pipeline/music.yaml"],
+  ],
+  ["pipeline", pipelineContext, pipelineImage, ["requirements.lock", "program/music_pipeline/steps.py"]],
+  ["first-stage", firstStageContext, firstStageImage, ["requirements-gpu.lock", "program/first_stage/whisper.py"]],
+  [
+    "second-stage",
+    secondStageContext,
+    secondStageImage,
+    ["requirements-gpu.lock", "program/second_stage/chorales.json.gz"],
+  ],
 ];
 
-describe.each(CONTEXTS)("the image of %s", (_, context, wanted) => {
+describe.each(IMAGES)("the image of %s", (name, context, image, wanted) => {
   const files = context();
   const paths = files.map(({ path }) => path);
   const dockerfile = Buffer.from(files.find(({ path }) => path === "Dockerfile")?.content ?? []).toString();
@@ -56,12 +72,31 @@ describe.each(CONTEXTS)("the image of %s", (_, context, wanted) => {
     }
     expect(dockerfile).not.toMatch(/password|secret|token|AKIA/i);
   });
+
+  test("has a tag that changes with every file of it, and with nothing else", () => {
+    const { tag, context: folder } = image();
+    expect(image()).toEqual({ tag, context: folder, dockerfile: "Dockerfile" });
+    expect(folder).toMatch(new RegExp(`music-${name}-${tag}$`));
+    expect(imageTag([...files].reverse())).toBe(tag);
+    for (const [index, file] of files.entries()) {
+      const others = files.filter((_, other) => other !== index);
+      expect(imageTag([...others, { ...file, content: Buffer.concat([file.content, Buffer.from(" ")]) }])).not.toBe(
+        tag,
+      );
+      expect(imageTag(others)).not.toBe(tag);
+    }
+  });
 });
 
-test("an image's tag changes with its sources alone", () => {
-  expect(backImage()).toEqual(backImage());
-  expect(frontImage().context).toMatch(/music-front-[0-9a-f]{16}$/);
-  expect(backImage().tag).not.toBe(frontImage().tag);
+test.each([
+  ["music_back", ["back"]],
+  ["music_pipeline", ["back", "pipeline"]],
+  ["first_stage", ["first-stage"]],
+  ["second_stage", ["second-stage"]],
+  ["music_common", ["back", "pipeline", "first-stage", "second-stage"]],
+])("a change of %s makes new images of %j, and of nothing else", (folder, names) => {
+  const having = IMAGES.filter(([, context]) => context().some(({ path }) => path.startsWith(`program/${folder}/`)));
+  expect(having.map(([name]) => name)).toEqual(names);
 });
 
 describe("what programs and their descriptions agree on", () => {

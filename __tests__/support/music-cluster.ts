@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import type { KubernetesApi, KubernetesObject } from "../../local/kubernetes/api";
 import { PLAYED } from "../../local/kubernetes/control-plane";
-import { GPU_RESOURCE } from "../../modules/music/names";
+import type { ImageName } from "../../modules/music/images";
+import { GPU_RESOURCE, STEP_REPOSITORY } from "../../modules/music/names";
 import type { Block, Synthesis } from "./synth";
 
 /** What a node of a type has for pods: of what EC2 lists, less what EKS keeps for the kubelet and the system. */
@@ -20,12 +21,21 @@ const KINDS = [
   { group: "monitoring.coreos.com", version: "v1", kind: "ServiceMonitor", plural: "servicemonitors" },
 ] as const;
 
-/** The section of an environment with the Music pipeline alone, on stand-ins. */
+/** The section of an environment with the Music pipeline alone, on stand-ins. No pod runs a program: its images are names, and none is built. */
 export function musicSection(): object {
   const { context } = JSON.parse(readFileSync("cdktf.json", "utf8")) as {
-    context: { environments: { local: Record<string, unknown> } };
+    context: { environments: { local: { readonly accountId: string } } };
   };
-  return { ...context.environments.local, denoise: { api: { authorizer: "none" } }, music: { enabled: true } };
+  const { local } = context.environments;
+  const image = (name: string) => `${local.accountId}.dkr.ecr.ap-northeast-2.amazonaws.com/${name}:local`;
+  const images: Readonly<Record<ImageName, string>> = {
+    front: image("music-front"),
+    back: image("music-back"),
+    firstStage: image("music-first-stage"),
+    secondStage: image("music-second-stage"),
+    step: image(STEP_REPOSITORY),
+  };
+  return { ...local, denoise: { api: { authorizer: "none" } }, music: { enabled: true, services: { images } } };
 }
 
 /** Teaches a cluster the kinds of what music-platform installs. */

@@ -139,8 +139,10 @@ export const VARIANTS = {
       storage: { bucketSuffix: "acme", backup: false, shareGib: 500 },
       platform: { grafana: false },
       services: {
-        release: "2.1.0",
-        images: { front: `444455556666.dkr.ecr.ap-northeast-2.amazonaws.com/team/front@sha256:${"0b".repeat(32)}` },
+        images: {
+          front: `444455556666.dkr.ecr.ap-northeast-2.amazonaws.com/team/front@sha256:${"0b".repeat(32)}`,
+          step: "registry.example.com/team/step:7",
+        },
         frontReplicas: 1,
       },
       scaling: { waitingPerPod: 1, idleSeconds: 120 },

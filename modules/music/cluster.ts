@@ -3,7 +3,6 @@ import type { SnsTopic } from "@cdktf/provider-aws/lib/sns-topic";
 import type { Construct } from "constructs";
 import { Efs } from "../../constructs/efs";
 import { EksCluster } from "../../constructs/eks-cluster";
-import { ImageRepository } from "../../constructs/image-repository";
 import { NodeGroup, type NodeImage } from "../../constructs/node-group";
 import { PodIdentity, podRole, type ServiceAccount } from "../../constructs/pod-identity";
 import { PrivateBucket } from "../../constructs/private-bucket";
@@ -16,18 +15,8 @@ import { PlatformStack } from "../platform/platform-stack";
 import type { Settings } from "../platform/settings";
 import { type TwoZoneNetwork, twoZoneVpc } from "../platform/two-zone-vpc";
 import { clusterAlarms } from "./alarms";
-import {
-  ALARM_TOPIC,
-  CLUSTER,
-  GPU_TAINT,
-  NODE_GROUPS,
-  NODES_LABEL,
-  PREFIX,
-  SERVICE_ACCOUNTS,
-  SERVICES,
-  type ServiceName,
-  STEP_REPOSITORY,
-} from "./names";
+import { createImages } from "./images";
+import { ALARM_TOPIC, CLUSTER, GPU_TAINT, NODE_GROUPS, NODES_LABEL, PREFIX, SERVICE_ACCOUNTS } from "./names";
 import {
   artifactStatements,
   autoscalerStatements,
@@ -45,11 +34,11 @@ export const cluster = contract("music-cluster", {
   vpcId: "VPC of the cluster",
   fileSystemId: "File system of the shared files",
   accessPointId: "Access point of the shared files: a folder, as the programs' user",
-  frontRepositoryUrl: "Registry and name of the images of front",
-  backRepositoryUrl: "Registry and name of the images of back",
-  firstStageRepositoryUrl: "Registry and name of the images of first-stage",
-  secondStageRepositoryUrl: "Registry and name of the images of second-stage",
-  stepRepositoryUrl: "Registry and name of the images of the pipeline's steps",
+  frontImageUri: "Container image that front runs, by tag or digest",
+  backImageUri: "Container image that back runs, by tag or digest",
+  firstStageImageUri: "Container image that first-stage runs, by tag or digest",
+  secondStageImageUri: "Container image that second-stage runs, by tag or digest",
+  stepImageUri: "Container image that the pipeline's steps run, by tag or digest",
   artifactsBucket: "Bucket of what the pipeline's runs leave",
   alarmTopicArn: "SNS topic that every alarm notifies",
 });
@@ -70,8 +59,7 @@ export class MusicCluster extends PlatformStack {
       protect: settings.protectData,
     });
     this.admit(eks);
-    const repositories = this.createRepositories();
-    const steps = this.createRepository("step", STEP_REPOSITORY);
+    const images = createImages(this, settings);
     const files = new Efs(this, "files", {
       name: `${PREFIX}-files`,
       vpcId: network.vpcId,
@@ -80,7 +68,8 @@ export class MusicCluster extends PlatformStack {
       backup: storage.backup,
       protect: settings.protectData,
     });
-    const groups = this.createNodes(eks, network, [...Object.values(repositories), steps]);
+    const repositoryArns = [...new Set(Object.values(images).map(({ repositoryArn }) => repositoryArn))];
+    const groups = this.createNodes(eks, network, repositoryArns);
     this.createAddons(eks, files, groups);
     const suffix = storage.bucketSuffix ? `-${storage.bucketSuffix}` : "";
     const artifacts = new PrivateBucket(this, "artifacts", {
@@ -98,11 +87,11 @@ export class MusicCluster extends PlatformStack {
       vpcId: network.vpcId,
       fileSystemId: files.id,
       accessPointId: files.accessPoint("music-files", { path: "/music", uid: MUSIC_USER_ID }),
-      frontRepositoryUrl: repositories.front.url,
-      backRepositoryUrl: repositories.back.url,
-      firstStageRepositoryUrl: repositories["first-stage"].url,
-      secondStageRepositoryUrl: repositories["second-stage"].url,
-      stepRepositoryUrl: steps.url,
+      frontImageUri: images.front.uri,
+      backImageUri: images.back.uri,
+      firstStageImageUri: images.firstStage.uri,
+      secondStageImageUri: images.secondStage.uri,
+      stepImageUri: images.step.uri,
       artifactsBucket: artifacts.name,
       alarmTopicArn: topic.arn,
     });
@@ -130,31 +119,14 @@ export class MusicCluster extends PlatformStack {
     }
   }
 
-  private createRepositories(): Readonly<Record<ServiceName, ImageRepository>> {
-    const entries = SERVICES.map((name) => [name, this.createRepository(name, `${PREFIX}-${name}`)]);
-    return Object.fromEntries(entries) as Record<ServiceName, ImageRepository>;
-  }
-
-  private createRepository(id: string, name: string): ImageRepository {
-    const { protectData, music } = this.settings;
-    return new ImageRepository(this, `${id}-repository`, {
-      name,
-      keep: music.storage.keptImages,
-      protect: protectData,
-    });
-  }
-
   /** Nodes need the network plugin and the agent of pod identities at their start, and so come after both. */
-  private createNodes(eks: EksCluster, network: TwoZoneNetwork, repositories: readonly ImageRepository[]): NodeGroup[] {
+  private createNodes(eks: EksCluster, network: TwoZoneNetwork, repositoryArns: readonly string[]): NodeGroup[] {
     const { nodes, cluster: own } = this.settings.music;
     const role = new Role(this, "node-role", {
       name: `${PREFIX}-node-role`,
       description: "Nodes of the Music pipeline: join their cluster and pull images",
       service: "ec2.amazonaws.com",
-      statements: nodeStatements(
-        this.clusterScope,
-        repositories.map(({ arn }) => arn),
-      ),
+      statements: nodeStatements(this.clusterScope, repositoryArns),
     });
     const identities = eks.addon("pod-identity-addon", { name: "eks-pod-identity-agent" });
     const cni = eks.addon("vpc-cni-addon", {

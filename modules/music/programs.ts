@@ -56,7 +56,7 @@ const MIB = 1024 ** 2;
  */
 export function programs(settings: Settings, values: ClusterValues): Readonly<Record<ServiceName, Program>> {
   const { services, nodes } = settings.music;
-  const { release, images, logLevel } = services;
+  const { logLevel } = services;
   const secrets = { MUSIC_SESSION_KEY: { name: SESSION.secret, key: SESSION.key } };
   const url = (service: ServiceName) => `http://${service}.${NAMESPACE}:${PORTS[service]}`;
   const common = (service: ServiceName) => ({ MUSIC_PORT: String(PORTS[service]), MUSIC_LOG_LEVEL: logLevel });
@@ -73,7 +73,7 @@ export function programs(settings: Settings, values: ClusterValues): Readonly<Re
   const stageEnvironment = { MUSIC_DATA: data.path, MUSIC_DRAIN_SECONDS: String(WORK_SECONDS) };
   return {
     front: {
-      image: images.front ?? `${values.frontRepositoryUrl}:${release}`,
+      image: values.frontImageUri,
       environment: { ...common("front"), MUSIC_BACK: url("back"), MUSIC_DRAIN_SECONDS: String(REQUEST_SECONDS) },
       secrets,
       resources: { cpuMillis: 50, memoryMib: 192, scratchMib: 64 },
@@ -85,13 +85,13 @@ export function programs(settings: Settings, values: ClusterValues): Readonly<Re
       stopSeconds: REQUEST_SECONDS + END_SECONDS,
     },
     back: {
-      image: images.back ?? `${values.backRepositoryUrl}:${release}`,
+      image: values.backImageUri,
       environment: {
         ...common("back"),
         MUSIC_DATA: data.path,
         MUSIC_DRAIN_SECONDS: String(REQUEST_SECONDS),
         MUSIC_KUBEFLOW: `http://${PIPELINE_SERVER.name}.${PLATFORM_NAMESPACES.kubeflow}:${PIPELINE_SERVER.port}`,
-        MUSIC_PIPELINE_IMAGE: `${values.stepRepositoryUrl}:${release}`,
+        MUSIC_PIPELINE_IMAGE: values.stepImageUri,
         MUSIC_FIRST_STAGE: url("first-stage"),
         MUSIC_SECOND_STAGE: url("second-stage"),
         MUSIC_MAX_UPLOAD_BYTES: String(services.maxUploadMib * MIB),
@@ -110,7 +110,7 @@ export function programs(settings: Settings, values: ClusterValues): Readonly<Re
     },
     "first-stage": {
       ...stage,
-      image: images.firstStage ?? `${values.firstStageRepositoryUrl}:${release}`,
+      image: values.firstStageImageUri,
       environment: { ...FIRST_STAGE.environment, ...common("first-stage"), ...stageEnvironment },
       // Of the smallest type with such a GPU: 4 vCPU and 16 GiB, less what the node keeps.
       resources: { cpuMillis: 2000, memoryMib: 10 * 1024, scratchMib: 2048, gpus: ONE_GPU },
@@ -119,7 +119,7 @@ export function programs(settings: Settings, values: ClusterValues): Readonly<Re
     },
     "second-stage": {
       ...stage,
-      image: images.secondStage ?? `${values.secondStageRepositoryUrl}:${release}`,
+      image: values.secondStageImageUri,
       environment: { ...SECOND_STAGE.environment, ...common("second-stage"), ...stageEnvironment },
       // Of the smallest type with such a GPU: 4 vCPU and 32 GiB.
       resources: { cpuMillis: 3000, memoryMib: 24 * 1024, scratchMib: 2048, gpus: ONE_GPU },

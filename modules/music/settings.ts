@@ -128,20 +128,16 @@ const image = z
 
 const services = z
   .strictObject({
-    release: z
-      .string()
-      .regex(/^[\w][\w.-]{0,127}$/, "a tag of a container image")
-      .default("1.0.0")
-      .describe("Tag under which the images of the services were pushed to their repositories."),
     images: z
       .strictObject({
-        front: image.describe("Image of `front` instead of the repository's."),
-        back: image.describe("Image of `back` instead of the repository's."),
-        firstStage: image.describe("Image of `first-stage` instead of the repository's."),
-        secondStage: image.describe("Image of `second-stage` instead of the repository's."),
+        front: image.describe("Image of `front`."),
+        back: image.describe("Image of `back`."),
+        firstStage: image.describe("Image of `first-stage`."),
+        secondStage: image.describe("Image of `second-stage`."),
+        step: image.describe("Image of the pipeline's steps."),
       })
       .prefault({})
-      .describe("Images that come from elsewhere."),
+      .describe("Images that were built elsewhere; what is named here is not built."),
     frontReplicas: z.int().min(1).max(20).default(2).describe("Pods of `front`."),
     backReplicas: z.int().min(1).max(20).default(2).describe("Pods of `back`."),
     maxUploadMib: z.int().min(1).max(1024).default(50).describe("Largest recording that is taken, in MiB."),

@@ -1,7 +1,13 @@
 /** What the three stacks of the Music pipeline emit. */
 import { readFileSync } from "node:fs";
+import { backImage } from "../../../containers/music/back/image";
+import { firstStageImage } from "../../../containers/music/first-stage/image";
+import { frontImage } from "../../../containers/music/front/image";
+import { pipelineImage } from "../../../containers/music/pipeline/image";
 import { MUSIC_METRICS } from "../../../containers/music/program";
-import { type Block, output, stackOf } from "../../support/synth";
+import { secondStageImage } from "../../../containers/music/second-stage/image";
+import { statementsOf } from "../../support/expression";
+import { type Block, expr, output, type Synthesis, stackOf } from "../../support/synth";
 
 const cluster = stackOf("dev", "music-cluster");
 const platform = stackOf("dev", "music-platform");
@@ -50,6 +56,61 @@ describe("music-cluster", () => {
       ["ci-access-plan-access", "AmazonEKSAdminViewPolicy"],
     ]);
     expect(cluster.resources("aws_eks_access_entry")).toEqual([]);
+  });
+});
+
+describe("the images of music-cluster", () => {
+  const options = stackOf("options", "music-cluster");
+  const pulledBy = async (stack: Synthesis) => {
+    const statements = await statementsOf(stack.resource("aws_iam_role_policy", "node-role_permissions").policy);
+    return statements.find(({ sid }) => sid === "PullImages")?.resources;
+  };
+
+  test.each([
+    ["front", "music-front", frontImage],
+    ["back", "music-back", backImage],
+    ["first-stage", "music-first-stage", firstStageImage],
+    ["second-stage", "music-second-stage", secondStageImage],
+    ["step", "music-pipeline-python", pipelineImage],
+  ])(
+    "%s is built for %s from what the checkout has, under its hash, and others come after the push",
+    (id, repository, source) => {
+      const { tag } = source();
+      const image = cluster.resource("terraform_data", `${id}-image`);
+      expect(JSON.stringify(image.provisioner)).toMatch(
+        new RegExp(
+          `--environment dev --repository ${repository} --tag ${tag} --context assets/\\S+/[0-9A-F]{32}/ --dockerfile Dockerfile"`,
+        ),
+      );
+      expect(image.triggers_replace).toEqual({
+        uri: `${expr(`aws_ecr_repository.${id}-repository.repository_url`)}:${tag}`,
+      });
+      expect(cluster.outputs[`${id.replace("-", "_")}_image_uri`]).toBe(expr(`terraform_data.${id}-image.output.uri`));
+      expect(cluster.resource("aws_ecr_repository", { name: repository }).image_tag_mutability).toBe("IMMUTABLE");
+    },
+  );
+
+  test("one that was built elsewhere is used as it is, and not built; its repository stays", () => {
+    expect(options.outputs.front_image_uri).toBe(
+      `444455556666.dkr.ecr.ap-northeast-2.amazonaws.com/team/front@sha256:${"0b".repeat(32)}`,
+    );
+    expect(options.outputs.step_image_uri).toBe("registry.example.com/team/step:7");
+    expect(
+      options
+        .resources("terraform_data")
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(["back-image", "first-stage-image", "second-stage-image"]);
+    expect(options.resources("aws_ecr_repository")).toHaveLength(5);
+  });
+
+  test("nodes pull these and no others", async () => {
+    const own = (...ids: string[]) => ids.map((id) => expr(`aws_ecr_repository.${id}-repository.arn`));
+    expect(await pulledBy(cluster)).toEqual(own("front", "back", "first-stage", "second-stage", "step"));
+    expect(await pulledBy(options)).toEqual([
+      "arn:aws:ecr:ap-northeast-2:444455556666:repository/team/front",
+      ...own("back", "first-stage", "second-stage", "step"),
+    ]);
   });
 });
 
@@ -112,10 +173,21 @@ describe("music-platform", () => {
 });
 
 describe("music-services", () => {
-  test("pulls each image by the release that settings name, or from elsewhere", () => {
-    expect(containerOf("dev", "back").image).toBe(`${output("music-cluster", "back_repository_url")}:1.0.0`);
-    expect(containerOf("options", "front").image).toMatch(/^444455556666\.dkr\.ecr\..*\/team\/front@sha256:/);
-  });
+  test.each(["dev", "options"] as const)(
+    "runs the images that music-cluster publishes, and gives back the steps' (%s)",
+    (environment) => {
+      const images = ["front", "back", "first-stage", "second-stage"].map(
+        (program) => containerOf(environment, program).image,
+      );
+      expect(images).toEqual(
+        ["front", "back", "first_stage", "second_stage"].map((name) => output("music-cluster", `${name}_image_uri`)),
+      );
+      expect(containerOf(environment, "back").env).toContainEqual({
+        name: "MUSIC_PIPELINE_IMAGE",
+        value: output("music-cluster", "step_image_uri"),
+      });
+    },
+  );
 
   test("gives the namespace as many GPUs as the node groups can have, and a run as many candidates as the large one", () => {
     const { spec } = stackOf("options", "music-services").resource("kubernetes_resource_quota_v1");
