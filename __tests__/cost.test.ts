@@ -208,7 +208,14 @@ test("what the systems to come are made of has a price", () => {
     },
     kubernetes_deployment_v1: { front: {} },
     kubernetes_service_v1: { front: { spec: { type: "LoadBalancer" } } },
-    helm_release: { keda: {} },
+    helm_release: {
+      keda: {},
+      backend: {
+        values: [
+          JSON.stringify({ claim: { storageClassName: "disks", resources: { requests: { storage: "10Gi" } } } }),
+        ],
+      },
+    },
   });
   // biome-ignore-end lint/suspicious/noTemplateCurlyInString: expressions of Terraform.
   const fixed = Object.fromEntries(lines.filter(({ usage }) => !usage).map(({ price, usd }) => [price, usd.typical]));
@@ -222,6 +229,7 @@ test("what the systems to come are made of has a price", () => {
     "atlas/M10": expect.closeTo(730 * 0.08, 6),
     "ec2/g6e.2xlarge": 0,
   });
+  expect(lines.filter(({ what }) => what === "10 GiB of gp3")).toMatchObject([{ price: "ebs/gp3", usage: false }]);
   expect(lines.find(({ price }) => price === "lambda/gb-second-arm")?.usd.typical).toBeCloseTo(
     1_000_000 * 0.2 * 0.25 * 0.0000133334,
     6,

@@ -15,6 +15,8 @@ export interface LocalChartProps {
   readonly namespace: string;
   /** Values, by the chart's values.yaml. They may hold tokens, but no secrets: they are in the state. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** How long it may take until all of its pods are ready. @default 300 */
+  readonly timeoutSeconds?: number;
   /** What must be there before it. @default - nothing */
   readonly dependsOn?: readonly ITerraformDependable[];
 }
@@ -34,7 +36,7 @@ export class LocalChart extends Construct {
       values: [JSON.stringify(props.values)],
       atomic: true,
       maxHistory: HISTORY,
-      timeout: TIMEOUT_SECONDS,
+      timeout: props.timeoutSeconds ?? TIMEOUT_SECONDS,
       dependsOn: [...(props.dependsOn ?? [])],
     });
   }

@@ -23,4 +23,17 @@ describe("LocalChart", () => {
   test("leaves nothing half done", () => {
     expect(synthesis.resource("helm_release").atomic).toBe(true);
   });
+
+  test("may take as long as its pods need", () => {
+    const slow = constructed((scope) => {
+      new LocalChart(scope, "slow", {
+        chart: "modules/music/charts/stages",
+        name: "slow",
+        namespace: "songs",
+        values: {},
+        timeoutSeconds: 900,
+      });
+    });
+    expect([slow, synthesis].map((one) => one.resource("helm_release").timeout)).toEqual([900, 300]);
+  });
 });

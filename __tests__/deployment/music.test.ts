@@ -1,13 +1,13 @@
 /**
- * The Music pipeline: music-cluster by the real aws provider against the stand-ins, and music-services by the real kubernetes and helm
- * providers against a real Kubernetes control plane, whose scheduler places pods on nodes as the emitted node groups describe them.
+ * The Music pipeline: music-cluster by the real aws provider against the stand-ins, and what is ours of music-platform and music-services by
+ * the real kubernetes and helm providers against a real Kubernetes control plane, whose scheduler places pods on nodes as the emitted node groups describe them.
  */
 import type { KubernetesApi, KubernetesObject } from "../../local/kubernetes/api";
 import { kubernetesBinaries } from "../../local/kubernetes/binaries";
 import { type ControlPlane, PLAYED, startControlPlane } from "../../local/kubernetes/control-plane";
 import { ARROWS } from "../../modules/music/connections";
 import { Deployment } from "../support/deployment";
-import { addNode, defineKinds, musicSection, podsOf, scale } from "../support/music-cluster";
+import { addDisk, addNode, defineKinds, musicSection, podsOf, scale } from "../support/music-cluster";
 import { NetworkRules, type PolicyPod } from "../support/network-policies";
 import { until } from "../support/servers";
 import type { Synthesis } from "../support/synth";
@@ -19,6 +19,17 @@ const CLUSTER = "music-cluster";
 const PLATFORM = "music-platform";
 const SERVICES = "music-services";
 const NAMESPACE = "/api/v1/namespaces/music";
+const KUBEFLOW = "/api/v1/namespaces/kubeflow";
+const DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+/** Parts of Kubeflow Pipelines, by the label `app` of their pods. */
+const BACKEND = [
+  "metadata-grpc-server",
+  "ml-pipeline",
+  "ml-pipeline-persistenceagent",
+  "ml-pipeline-scheduledworkflow",
+  "mysql",
+  "workflow-controller",
+];
 
 const missing = process.env.NANOGRID_NO_PROVIDERS
   ? `no Terraform providers: ${process.env.NANOGRID_NO_PROVIDERS}`
@@ -42,16 +53,9 @@ describeUnless(missing)("the Music pipeline on a real control plane", () => {
     await defineKinds(api);
     await addNode(api, cluster, "system", "system-1");
     await addNode(api, cluster, "system", "system-2");
+    await addDisk(api, { namespace: "kubeflow", claim: "mysql", storageClass: "music-disks", gib: 10 });
     await deployment.planAndApply(CLUSTER);
-    // Its charts are elsewhere: what it makes itself is applied.
-    const own = deployment
-      .json(PLATFORM)
-      .resources()
-      .filter(({ type }) => type !== "helm_release");
-    await deployment.applyOnly(
-      PLATFORM,
-      own.map(({ address }) => address),
-    );
+    await deployment.applyOnly(PLATFORM, own());
     await deployment.planAndApply(SERVICES);
   }, APPLY_MS);
 
@@ -60,11 +64,12 @@ describeUnless(missing)("the Music pipeline on a real control plane", () => {
     await plane?.stop();
   });
 
+  /** What music-platform makes itself, and by a chart of ours: other charts are elsewhere. */
   const own = () =>
     deployment
       .json(PLATFORM)
       .resources()
-      .filter(({ type }) => type !== "helm_release")
+      .filter(({ type, body }) => type !== "helm_release" || String(body.chart).startsWith("./"))
       .map(({ address }) => address);
   const onNode = async (program: string) =>
     (await podsOf(api, program))
@@ -130,6 +135,7 @@ describeUnless(missing)("the Music pipeline on a real control plane", () => {
     "plans no change, also after the stages were scaled",
     async () => {
       await deployment.assertUnchanged(CLUSTER);
+      await deployment.assertUnchanged(PLATFORM, own());
       await deployment.assertUnchanged(SERVICES);
     },
     APPLY_MS,
@@ -200,6 +206,78 @@ describeUnless(missing)("the Music pipeline on a real control plane", () => {
     expect([state.includes(key), state.includes(data.key)]).toEqual([false, false]);
   });
 
+  test(
+    "Kubeflow Pipelines runs on the system nodes, with its database on a disk",
+    async () => {
+      const running = async () =>
+        (await api.list(`${KUBEFLOW}/pods`))
+          .filter(({ status }) => status.phase === "Running")
+          .map(({ metadata, spec }) => [metadata.labels.app, spec.nodeName.replace(/-\d$/, "")])
+          .sort();
+      const expected = BACKEND.map((app) => [app, "system"]);
+      await until("all of it runs", async () => (await running()).length === expected.length, SCHEDULE_MS);
+      expect(await running()).toEqual(expected);
+      const claim = await api.get(`${KUBEFLOW}/persistentvolumeclaims/mysql`);
+      expect(claim).toMatchObject({ spec: { storageClassName: "music-disks" }, status: { phase: "Bound" } });
+    },
+    SCHEDULE_MS,
+  );
+
+  test("all of Kubeflow Pipelines would be let in by the strictest standard", async () => {
+    const strict = { metadata: { name: "strict", labels: { "pod-security.kubernetes.io/enforce": "restricted" } } };
+    await api.create("/api/v1/namespaces", strict);
+    try {
+      await until("it has its service account", async () =>
+        api.get("/api/v1/namespaces/strict/serviceaccounts/default").then(
+          () => true,
+          () => false,
+        ),
+      );
+      for (const { metadata, spec } of await api.list(`${KUBEFLOW}/pods`)) {
+        const { nodeName, serviceAccount, serviceAccountName, ...rest } = spec;
+        await api.create("/api/v1/namespaces/strict/pods?dryRun=All", {
+          metadata: { generateName: `${metadata.labels.app}-` },
+          spec: rest,
+        });
+      }
+    } finally {
+      await api.delete("/api/v1/namespaces/strict");
+    }
+  });
+
+  test("the database's passwords are made in the cluster, and are in no state", async () => {
+    const { data } = await api.get(`${KUBEFLOW}/secrets/mysql`);
+    const state = JSON.stringify(deployment.state(PLATFORM));
+    expect(Object.keys(data).sort()).toEqual(["password", "root-password"]);
+    for (const encoded of Object.values(data) as string[]) {
+      const password = Buffer.from(encoded, "base64").toString();
+      expect(password).toMatch(/^[0-9A-Za-z]{48}$/);
+      expect([state.includes(password), state.includes(encoded)]).toEqual([false, false]);
+    }
+    expect(data.password).not.toBe(data["root-password"]);
+  });
+
+  test("a run of the pipeline can say what came of it, and reads neither secrets nor pods", async () => {
+    const may = async (user: string, verb: string, group: string, resource: string, name?: string) => {
+      const { status } = await api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+        spec: {
+          user: `system:serviceaccount:kubeflow:${user}`,
+          resourceAttributes: { namespace: "kubeflow", verb, group, resource, name },
+        },
+      });
+      return status.allowed;
+    };
+    expect(await may("pipeline-runner", "create", "argoproj.io", "workflowtaskresults")).toBe(true);
+    expect(await may("pipeline-runner", "get", "", "configmaps", "kfp-launcher")).toBe(true);
+    expect(await may("pipeline-runner", "get", "", "configmaps", "mysql")).toBe(false);
+    expect(await may("ml-pipeline", "create", "argoproj.io", "workflows")).toBe(true);
+    expect(await may("workflow-controller", "create", "", "pods")).toBe(true);
+    for (const user of ["pipeline-runner", "ml-pipeline", "workflow-controller", "ml-pipeline-persistenceagent"]) {
+      expect([user, await may(user, "get", "", "secrets", "mysql")]).toEqual([user, false]);
+    }
+    expect(await may("pipeline-runner", "get", "", "pods")).toBe(false);
+  });
+
   test("a container that may become root is not let in", async () => {
     await expect(
       api.create(`${NAMESPACE}/pods`, pod({}, { allowPrivilegeEscalation: true, runAsUser: 0 })),
@@ -233,33 +311,59 @@ describeUnless(missing)("the Music pipeline on a real control plane", () => {
       "second-stage": service("second-stage"),
       unknown: service("unknown"),
       step: { namespace: "kubeflow", labels: { "pipelines.kubeflow.org/v2_component": "true" } },
-      server: { namespace: "kubeflow", labels: { app: "ml-pipeline" } },
+      ...Object.fromEntries(BACKEND.map((app) => [app, { namespace: "kubeflow", labels: { app } }])),
       prometheus: { namespace: "monitoring", labels: { "app.kubernetes.io/name": "prometheus" } },
       grafana: { namespace: "monitoring", labels: { "app.kubernetes.io/name": "grafana" } },
       ingress: { namespace: "ingress", labels: {} },
       stranger: { namespace: "default", labels: { "app.kubernetes.io/name": "front" } },
     };
-    const ports = [...new Set(ARROWS.map(({ port }) => port))];
-    const music = new Set(["front", "back", "first-stage", "second-stage", "unknown"]);
+    const ports = [...new Set([...ARROWS.map(({ port }) => port), 3306, 8887])];
+    const ours = (name: string) => ["music", "kubeflow"].includes(pods[name]?.namespace ?? "");
     const allowed = Object.entries(pods).flatMap(([from, source]) =>
       Object.entries(pods).flatMap(([to, target]) =>
         ports.flatMap((port) =>
-          from !== to && (music.has(from) || music.has(to)) && rules.allows(source, target, port)
+          from !== to && (ours(from) || ours(to)) && rules.allows(source, target, port)
             ? [`${from} -> ${to}:${port}`]
             : [],
         ),
       ),
     );
     expect(allowed.sort()).toEqual([
-      "back -> server:8888",
+      "back -> ml-pipeline:8888",
       "front -> back:8000",
       "ingress -> front:8080",
+      "metadata-grpc-server -> mysql:3306",
+      "ml-pipeline -> mysql:3306",
+      "ml-pipeline-persistenceagent -> ml-pipeline:8887",
+      "ml-pipeline-persistenceagent -> ml-pipeline:8888",
+      "ml-pipeline-scheduledworkflow -> ml-pipeline:8887",
+      "ml-pipeline-scheduledworkflow -> ml-pipeline:8888",
       "prometheus -> back:8000",
       "prometheus -> first-stage:8001",
       "prometheus -> second-stage:8002",
       "step -> first-stage:8001",
+      "step -> metadata-grpc-server:8080",
+      "step -> ml-pipeline:8887",
       "step -> second-stage:8002",
     ]);
+    const outside = {
+      "any address": { namespace: "outside", labels: {}, address: "203.0.113.1" },
+      "pod identities": { namespace: "outside", labels: {}, address: "169.254.170.23" },
+    };
+    const left = Object.entries(pods).flatMap(([from, source]) =>
+      Object.entries(outside).flatMap(([to, target]) =>
+        [80, 443].flatMap((port) =>
+          ours(from) && rules.allows(source, target, port) ? [`${from} -> ${to}:${port}`] : [],
+        ),
+      ),
+    );
+    const callers = BACKEND.filter((app) => app !== "mysql" && app !== "metadata-grpc-server");
+    expect(left.sort()).toEqual(
+      [
+        ...[...callers, "step"].flatMap((name) => Object.keys(outside).map((to) => `${name} -> ${to}:443`)),
+        "step -> pod identities:80",
+      ].sort(),
+    );
   });
 
   test(
@@ -267,8 +371,14 @@ describeUnless(missing)("the Music pipeline on a real control plane", () => {
     async () => {
       expect(await deployment.destroy(SERVICES)).toEqual([]);
       expect((await api.list("/api/v1/namespaces")).map(({ metadata }) => metadata.name)).not.toContain("music");
-      expect(await api.list("/api/v1/persistentvolumes")).toEqual([]);
+      const disks = async () =>
+        (await api.list("/api/v1/persistentvolumes")).map(({ metadata, status }) => [metadata.name, status.phase]);
+      expect(await disks()).toEqual([["mysql", "Bound"]]);
       expect(await deployment.destroy(PLATFORM, own())).toEqual([]);
+      expect((await api.list("/api/v1/namespaces")).map(({ metadata }) => metadata.name)).not.toContain("kubeflow");
+      expect((await api.list(DEFINITIONS)).filter(({ spec }) => /argoproj|kubeflow/.test(spec.group))).toEqual([]);
+      // Nobody claims it any more: the driver would delete it.
+      await until("its claim is gone", async () => (await disks())[0]?.[1] === "Released");
       expect(await deployment.destroy(CLUSTER)).toEqual([]);
     },
     APPLY_MS,

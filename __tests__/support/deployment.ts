@@ -156,9 +156,10 @@ export class Deployment {
     await this.terraform(stack, "apply", "-auto-approve", "-input=false", ...targets);
   }
 
-  /** Whether a stack that was applied plans no change: else the call fails with the plan. */
-  async assertUnchanged(stack: string): Promise<void> {
-    await this.terraform(stack, "plan", "-detailed-exitcode", "-input=false");
+  /** Whether a stack that was applied, or some resources of it, plans no change: else the call fails with the plan. */
+  async assertUnchanged(stack: string, addresses: readonly string[] = []): Promise<void> {
+    const targets = addresses.map((address) => `-target=${address}`);
+    await this.terraform(stack, "plan", "-detailed-exitcode", "-input=false", ...targets);
   }
 
   /**

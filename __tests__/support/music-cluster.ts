@@ -101,6 +101,29 @@ export async function addNode(
   });
 }
 
+/** A disk that a claim wants. */
+export interface Disk {
+  readonly namespace: string;
+  readonly claim: string;
+  readonly storageClass: string;
+  readonly gib: number;
+}
+
+/** Makes a disk for a claim, as the EBS driver would once a pod wants it. It has the claim's name. */
+export async function addDisk(api: KubernetesApi, { namespace, claim, storageClass, gib }: Disk): Promise<void> {
+  await api.create("/api/v1/persistentvolumes", {
+    metadata: { name: claim },
+    spec: {
+      storageClassName: storageClass,
+      accessModes: ["ReadWriteOnce"],
+      capacity: { storage: `${gib}Gi` },
+      persistentVolumeReclaimPolicy: "Retain",
+      claimRef: { namespace, name: claim },
+      csi: { driver: "ebs.csi.aws.com", volumeHandle: "vol-0123456789abcdef0" },
+    },
+  });
+}
+
 /** Pods of a program that are not on their way out. */
 export async function podsOf(api: KubernetesApi, program: string): Promise<readonly KubernetesObject[]> {
   const pods = await api.list(`/api/v1/namespaces/music/pods?labelSelector=app.kubernetes.io/name%3D${program}`);

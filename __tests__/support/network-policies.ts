@@ -1,11 +1,16 @@
 /** What network policies allow, by Kubernetes' own rules: simulated nodes enforce none. */
+import { BlockList } from "node:net";
 import type { KubernetesObject } from "../../local/kubernetes/api";
 
-/** A pod, as policies see it. */
+/** A pod, as policies see it; with an address also what is outside of the cluster, in a namespace that has no policy. */
 export interface PolicyPod {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** @default - one that a pod may have */
+  readonly address?: string;
 }
+
+const POD_ADDRESS = "10.40.64.10";
 
 /** Pods, the labels of namespaces by name, and all policies of all namespaces, as the API has them. */
 export class NetworkRules {
@@ -61,7 +66,7 @@ export class NetworkRules {
     other: PolicyPod,
   ): boolean {
     if (ipBlock !== undefined) {
-      throw new Error("a policy names addresses, and pods have none here: extend this evaluator first");
+      return isWithin(other.address ?? POD_ADDRESS, ipBlock);
     }
     const inNamespace =
       namespaceSelector === undefined
@@ -69,6 +74,16 @@ export class NetworkRules {
         : selects(namespaceSelector, this.namespaces[other.namespace] ?? {});
     return inNamespace && (podSelector === undefined || selects(podSelector, other.labels));
   }
+}
+
+function isWithin(address: string, { cidr, except }: KubernetesObject): boolean {
+  if (except !== undefined) {
+    throw new Error("a policy excepts addresses: extend this evaluator first");
+  }
+  const [network = "", bits] = String(cidr).split("/");
+  const list = new BlockList();
+  list.addSubnet(network, Number(bits));
+  return list.check(address);
 }
 
 function selects(

@@ -137,7 +137,7 @@ export const VARIANTS = {
         gpuLarge: { instanceType: "g6e.xlarge", min: 1, desired: 1, volumeGib: 200 },
       },
       storage: { bucketSuffix: "acme", backup: false, shareGib: 500 },
-      platform: { grafana: false },
+      platform: { grafana: false, pipelineDatabaseGib: 20 },
       services: {
         images: {
           front: `444455556666.dkr.ecr.ap-northeast-2.amazonaws.com/team/front@sha256:${"0b".repeat(32)}`,

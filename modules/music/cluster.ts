@@ -210,8 +210,11 @@ export class MusicCluster extends PlatformStack {
       "Cluster autoscaler: sizes of the node groups",
       autoscalerStatements(this.clusterScope, Object.values(NODE_GROUPS)),
     );
-    const keep = artifactStatements(artifacts.arn);
-    identity("pipeline-server", SERVICE_ACCOUNTS.pipelineServer, "Kubeflow Pipelines: artifacts of runs", keep);
-    identity("pipeline-runner", SERVICE_ACCOUNTS.pipelineRunner, "Pods of the pipeline's runs: their artifacts", keep);
+    identity(
+      "pipeline-runner",
+      SERVICE_ACCOUNTS.pipelineRunner,
+      "Pods of the pipeline's runs: their artifacts",
+      artifactStatements(artifacts.arn),
+    );
   }
 }

@@ -51,7 +51,6 @@ export const SERVICE_ACCOUNTS = {
   vpcCni: { namespace: "kube-system", name: "aws-node" },
   efsCsi: { namespace: "kube-system", name: "efs-csi-controller-sa" },
   ebsCsi: { namespace: "kube-system", name: "ebs-csi-controller-sa" },
-  pipelineServer: { namespace: PLATFORM_NAMESPACES.kubeflow, name: "ml-pipeline" },
   pipelineRunner: { namespace: PLATFORM_NAMESPACES.kubeflow, name: "pipeline-runner" },
 } as const;
 /** Secret with the key that users are signed with, and the key's name in it. */

@@ -199,7 +199,7 @@ export function autoscalerStatements(scope: ClusterScope, groupNames: readonly s
   ];
 }
 
-/** The pipeline's server and the pods of its runs: what a run leaves in S3. */
+/** The pods of the pipeline's runs: what a run leaves in S3. */
 export function artifactStatements(bucketArn: string): readonly Statement[] {
   return [
     { sid: "ListArtifacts", actions: ["s3:GetBucketLocation", "s3:ListBucket"], resources: [bucketArn] },

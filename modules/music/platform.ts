@@ -1,4 +1,4 @@
-/** What the Music pipeline's services stand on in the cluster: GPUs, nodes when they are needed, metrics, and scaling by them. */
+/** What the Music pipeline's services stand on in the cluster: GPUs, nodes when they are needed, metrics, scaling by them, and Kubeflow Pipelines. */
 import { Release } from "@cdktf/provider-helm/lib/release";
 import { ConfigMapV1 } from "@cdktf/provider-kubernetes/lib/config-map-v1";
 import { NamespaceV1 } from "@cdktf/provider-kubernetes/lib/namespace-v1";
@@ -11,6 +11,7 @@ import type { Settings } from "../platform/settings";
 import { CHARTS, type Chart } from "./charts";
 import { cluster } from "./cluster";
 import { pipelineDashboard } from "./dashboard";
+import { installPipelines } from "./kubeflow-pipelines";
 import { useHelm, useKubernetes } from "./kubernetes";
 import { GPU_TAINT, NODE_GROUPS, NODES_LABEL, PLATFORM_NAMESPACES, SERVICE_ACCOUNTS } from "./names";
 
@@ -45,9 +46,20 @@ export class MusicPlatform extends PlatformStack {
     ];
     const disks = this.createStorageClass();
     this.install("device-plugin", CHARTS.devicePlugin, "nvidia-device-plugin", gpu, {
-      // The chart asks for labels of a feature discovery that is not installed: ours say which nodes have GPUs.
-      affinity: null,
-      nodeSelector: null,
+      // The chart asks for labels of a feature discovery that is not installed: ours say which nodes have GPUs. On others it would only fail.
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [
+              {
+                matchExpressions: [
+                  { key: NODES_LABEL, operator: "In", values: [NODE_GROUPS.gpuSmall, NODE_GROUPS.gpuLarge] },
+                ],
+              },
+            ],
+          },
+        },
+      },
       tolerations: [{ key: GPU_TAINT, operator: "Exists", effect: "NoSchedule" }],
     });
     this.install("autoscaler", CHARTS.autoscaler, "cluster-autoscaler", SERVICE_ACCOUNTS.autoscaler.namespace, {
@@ -79,6 +91,12 @@ export class MusicPlatform extends PlatformStack {
       // Its own metrics are watched, which is a kind that Prometheus' chart brings.
       [metrics],
     );
+    installPipelines(this, {
+      bucket: values.artifactsBucket,
+      region: settings.region,
+      storageClass: disks.metadata.name,
+      databaseGib: settings.music.platform.pipelineDatabaseGib,
+    });
     if (settings.music.platform.grafana) {
       new ConfigMapV1(this, "dashboard", {
         metadata: {

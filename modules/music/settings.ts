@@ -164,6 +164,12 @@ const scaling = z.strictObject({
 const platform = z.strictObject({
   grafana: z.boolean().default(true).describe("Whether Grafana runs, with the pipeline's dashboards."),
   metricsRetentionDays: z.int().min(1).max(90).default(7).describe("Days that Prometheus keeps its metrics."),
+  pipelineDatabaseGib: z
+    .int()
+    .min(5)
+    .max(1024)
+    .default(10)
+    .describe("Disk of Kubeflow Pipelines' database, in GiB. It may grow, and never shrink."),
 });
 
 const alarms = z.strictObject({

@@ -6,6 +6,7 @@ import { frontImage } from "../../../containers/music/front/image";
 import { pipelineImage } from "../../../containers/music/pipeline/image";
 import { MUSIC_METRICS } from "../../../containers/music/program";
 import { secondStageImage } from "../../../containers/music/second-stage/image";
+import { PIPELINE_IMAGES } from "../../../modules/music/charts";
 import { statementsOf } from "../../support/expression";
 import { type Block, expr, output, type Synthesis, stackOf } from "../../support/synth";
 
@@ -140,8 +141,10 @@ describe.each([
 });
 
 describe("music-platform", () => {
+  const fromElsewhere = platform.resources("helm_release").filter(({ body }) => "repository" in body);
+
   test("pins the version of every chart", () => {
-    const charts = platform.resources("helm_release");
+    const charts = fromElsewhere;
     expect(charts.map(({ body }) => body.chart).sort()).toEqual([
       "cluster-autoscaler",
       "keda",
@@ -152,6 +155,57 @@ describe("music-platform", () => {
       expect(body.version).toMatch(/^\d+\.\d+\.\d+$/);
       expect(body.atomic).toBe(true);
     }
+  });
+
+  test("registers GPUs on nodes that have one, and starts nothing on others", () => {
+    const { values } = platform.resource("helm_release", { chart: "nvidia-device-plugin" });
+    const { affinity } = JSON.parse((values as string[])[0] ?? "");
+    expect(affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms).toEqual([
+      { matchExpressions: [{ key: "music/nodes", operator: "In", values: ["gpu-small", "gpu-large"] }] },
+    ]);
+  });
+
+  test("installs Kubeflow Pipelines from the repository, on the system nodes, with its artifacts in the bucket", () => {
+    const valuesOf = (environment: "dev" | "options") => {
+      const { values } = stackOf(environment, "music-platform").resource("helm_release", {
+        name: "kubeflow-pipelines",
+      });
+      return JSON.parse((values as string[])[0] ?? "");
+    };
+    expect(valuesOf("dev")).toMatchObject({
+      bucket: output("music-cluster", "artifacts_bucket"),
+      region: "ap-northeast-2",
+      runner: "pipeline-runner",
+      server: { name: "ml-pipeline", port: 8888 },
+      nodeLabels: { "music/nodes": "system" },
+      databaseClaim: { resources: { requests: { storage: "10Gi" } } },
+      clients: { namespace: "music", caller: { "app.kubernetes.io/name": "back" } },
+    });
+    expect(valuesOf("options").databaseClaim.resources.requests.storage).toBe("20Gi");
+  });
+
+  test("pins every image of Kubeflow Pipelines, and the parts that belong together to one version", () => {
+    for (const image of Object.values(PIPELINE_IMAGES)) {
+      expect(image).toMatch(/^[\w.-]+\/[\w./-]+:v?\d+\.\d+\.\d+$/);
+    }
+    const versionsOf = (registry: string) =>
+      new Set(
+        Object.values(PIPELINE_IMAGES)
+          .filter((image) => image.startsWith(registry))
+          .map((image) => image.split(":")[1]),
+      );
+    expect([...versionsOf("ghcr.io/kubeflow/")]).toHaveLength(1);
+    expect([...versionsOf("quay.io/argoproj/")]).toHaveLength(1);
+  });
+
+  test("writes no key of AWS anywhere: a run's pods have a role, and the API server has keys of nobody", () => {
+    const server = readFileSync("modules/music/charts/kubeflow-pipelines/templates/server.yaml", "utf8");
+    expect(server.match(/ACCESSKEY\n\s+value: \w+/g)?.map((line) => line.split(" ").at(-1))).toEqual([
+      "nobody",
+      "nobody",
+    ]);
+    const roles = cluster.resources("aws_eks_pod_identity_association").map(({ body }) => body.service_account);
+    expect(roles.sort()).toEqual(["cluster-autoscaler", "pipeline-runner"]);
   });
 
   test("shows the queue, the stages' latency and the GPUs, by metrics that the programs have", () => {

@@ -40,6 +40,11 @@ describe("settings.music", () => {
       /settings\.music\.network\.subnets\.private1\.cidr: 10\.99\.0\.0\/18 is outside of the VPC's 10\.40\.0\.0\/16/,
     ],
     [
+      "a database without room for its own files",
+      { platform: { pipelineDatabaseGib: 1 } },
+      /settings\.music\.platform\.pipelineDatabaseGib: .*5/,
+    ],
+    [
       "a group whose most is below its fewest",
       { nodes: { gpuSmall: { min: 3, desired: 3 } } },
       /settings\.music\.nodes\.gpuSmall\.max: 2 is below min \(3\)/,

@@ -69,7 +69,6 @@ const FREE: readonly FreeTypes[] = [
   // A Service of type LoadBalancer and a claim on a new volume would cost, so that those are not named here.
   { types: /^kubernetes_(?!service|persistent_volume)/, reason: "runs on the nodes of the cluster" },
   { types: /^kubernetes_service_account/, reason: "an identity" },
-  { types: /^helm_release$/, reason: "runs on the nodes of the cluster" },
   { types: /^(terraform_data|null_resource|random_|time_|tls_)/, reason: "exists in the state alone" },
 ];
 
