@@ -6,6 +6,15 @@ import { promisify } from "node:util";
 import type { ChildFigures } from "./scale-child";
 
 const RUN_MS = 180_000;
+/** An environment with every system. */
+const SECTION = {
+  accountId: "111122223333",
+  owner: "scale",
+  denoise: { enabled: true },
+  inference: { enabled: true, atlas: { organizationId: "0123456789abcdef01234567" } },
+  mlFunction: { enabled: true },
+  music: { enabled: true },
+};
 const run = promisify(execFile);
 
 /** What a number of environments took. */
@@ -45,7 +54,7 @@ export async function scale(
 ): Promise<ScaleFigures> {
   const names = Array.from({ length: environments }, (_, index) => `env-${String(index + 1).padStart(4, "0")}`);
   const context = JSON.stringify({
-    environments: Object.fromEntries(names.map((name) => [name, { accountId: "111122223333", owner: "scale" }])),
+    environments: Object.fromEntries(names.map((name) => [name, SECTION])),
   });
   const waiting = [...names];
   const results: OneEnvironment[] = [];
