@@ -227,6 +227,8 @@ describeUnless(motoMissing() ?? missing)("page", () => {
     const functionId = await createFunction("doomed");
     const page = await open(`#/functions/${functionId}`);
     await page.getByRole("button", { name: "Delete", exact: true }).click();
+    // Until it is there, nobody takes the key.
+    await page.getByRole("dialog").waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("button", { name: "Delete", exact: true }).click();
