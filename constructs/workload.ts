@@ -3,7 +3,7 @@ import { DeploymentV1 } from "@cdktf/provider-kubernetes/lib/deployment-v1";
 import { PodDisruptionBudgetV1 } from "@cdktf/provider-kubernetes/lib/pod-disruption-budget-v1";
 import { ServiceAccountV1 } from "@cdktf/provider-kubernetes/lib/service-account-v1";
 import { ServiceV1 } from "@cdktf/provider-kubernetes/lib/service-v1";
-import type { ITerraformDependable } from "cdktf";
+import { type ITerraformDependable, Token } from "cdktf";
 import { Construct } from "constructs";
 import { exception } from "./exception";
 
@@ -227,6 +227,13 @@ function acceptFindings(deployment: DeploymentV1, image: string): void {
   );
   if (!image.includes("@sha256:")) {
     exception(deployment, "CKV_K8S_43", "A tag never moves in these repositories: it means one image for ever.");
+  }
+  if (Token.isUnresolved(image)) {
+    exception(
+      deployment,
+      "CKV_K8S_14",
+      "The image is in another stack's outputs, with the tag of its sources or as a setting names it: with a tag or digest.",
+    );
   }
 }
 
