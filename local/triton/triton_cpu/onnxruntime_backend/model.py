@@ -6,6 +6,7 @@ each instance of a model.
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +26,46 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         self._inputs = [tensor["name"] for tensor in config["input"]]
         self._outputs = [tensor["name"] for tensor in config["output"]]
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = int(os.environ.get("TRITON_CPU_THREADS", "0"))
-        # Within a run, threads spin for the next piece of work; between two, that would take the processor from those
-        # who bring the next one.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        self._threads = int(os.environ.get("TRITON_CPU_THREADS", "0")) or os.cpu_count() or 1
         file = (
             Path(args["model_repository"]) / args["model_version"] / (config["default_model_filename"] or "model.onnx")
         )
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self._together = _session(file, self._threads)
+        self._alone = _session(file, 1)
+        self._pool = ThreadPoolExecutor(self._threads)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Run the requests that Triton's batcher put together, one after the other.
+        """Run the requests that the batcher put together: one on each thread, and on all threads what is left over.
 
-        A GPU does them best in one go. A processor keeps what it computes in its cache, and copies less. All are
-        answered together: whoever has an answer before Triton has the batch back sends a request that the batcher
-        finds only after half a second.
+        A GPU does them best in one go. On a processor, threads that share a request wait for each other after every
+        layer; with a request each they do not. All are answered together: whoever has an answer before Triton has the
+        batch back sends a request that the batcher finds only after half a second.
         """
-        return [self._answer(request) for request in requests]
+        tensors = [self._tensors(request) for request in requests]
+        even = len(tensors) - len(tensors) % self._threads
+        answers = list(self._pool.map(lambda each: self._run(self._alone, each), tensors[:even]))
+        return answers + [self._run(self._together, each) for each in tensors[even:]]
 
-    def _answer(self, request: Any) -> Any:
-        tensors = {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs}
+    def finalize(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+    def _tensors(self, request: Any) -> dict[str, Any]:
+        return {name: pb_utils.get_input_tensor_by_name(request, name).as_numpy() for name in self._inputs}
+
+    def _run(self, session: Any, tensors: dict[str, Any]) -> Any:
         try:
-            results = self._session.run(self._outputs, tensors)
+            results = session.run(self._outputs, tensors)
         except Exception as error:  # noqa: BLE001 (onnxruntime's errors have no class in common)
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"onnxruntime: {error}"))
         named = zip(self._outputs, results, strict=True)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, result) for name, result in named])
+
+
+def _session(file: Path, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    # Within a run, threads spin for the next piece of work; between two, that would take the processor from those who
+    # bring the next one.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
