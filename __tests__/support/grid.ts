@@ -67,7 +67,7 @@ export function gridMissing(): string | undefined {
     return "no Redis: apt-get install redis-server";
   }
   if (!process.env.DOCKER_HOST && !existsSync("/var/run/docker.sock")) {
-    return "no Docker engine: set DOCKER_HOST";
+    return "no Docker engine: set DOCKER_HOST. After npm start -- --once, .local/docker/daemon.json names the socket of its own";
   }
   return motoMissing() ?? (existsSync(workerPython()) ? undefined : `no ${workerPython()}: run npm start -- --once`);
 }
