@@ -24,7 +24,7 @@ export function placementChart(title: string, courses: readonly Course[], minute
     data: courses.map(dataOf),
     layout: { columns: 1, padding: GAP },
     scales: [{ name: "stage", type: "ordinal", domain: Object.keys(COLOURS), range: Object.values(COLOURS) }],
-    legends: [{ fill: "stage", title: "stage", orient: "top", direction: "horizontal" }],
+    legends: [{ fill: "stage", title: "stage", orient: "top", direction: "horizontal", titleColor: INK.light }],
     marks: courses.map((course, index) => panelOf(course, index, minutes, index === courses.length - 1)),
   };
   const ends = courses.map(({ name, spans }) => `${name}: ${(endOf(spans) / 60).toFixed(1)} minutes`);
